@@ -1,0 +1,56 @@
+import type { EngineLoad, Endpoint, Observed, StartFailure, StartOrder } from './types.ts'
+
+/** What a start says while it works; drives progress, logs and the cold-start phases. */
+export type StartPhase = 'resources' | 'scheduling' | 'image' | 'process' | 'loading'
+
+/** A start that cannot work; anything else a driver throws counts as reason `unknown`. */
+export class StartError extends Error {
+  override readonly name = 'StartError'
+  readonly failure: StartFailure
+
+  constructor(failure: StartFailure) {
+    super(failure.message)
+    this.failure = failure
+  }
+}
+
+/** A verified backend: its own `/v1/models` named the model. */
+export interface Started {
+  readonly endpoints: readonly Endpoint[]
+  /** Revision of the manifest that was really started, which may be newer than the order's. */
+  readonly revision: string
+}
+
+/** A replica went away while the backend was ready. */
+export interface ReplicaLost {
+  /** One sentence: exit code or signal, and the last log line. */
+  readonly message: string
+  /** True where the platform brings another one up by itself (a Deployment does). */
+  readonly replaced: boolean
+}
+
+/**
+ * How a backend's world is changed and watched. The host turns each of these into a named actor of
+ * the chart; a driver keeps no decisions, it does what it is told and says what it sees.
+ */
+export interface Driver {
+  readonly name: 'process' | 'kubernetes'
+  /** True: backends end with the program. False: they stay up and are found again. */
+  readonly stopsWithProgram: boolean
+  /** What is there at start-up; whatever a dead predecessor left and cannot be taken over is ended first. */
+  observe(backend: string): Promise<Observed>
+  /** Everything but the replica: files, ports, ConfigMap, Service, Deployment. Rejects with StartError. */
+  ensureResources(order: StartOrder, signal: AbortSignal): Promise<void>
+  /**
+   * Replicas up, until a ready endpoint's `/v1/models` names the model. Rejects with StartError as soon
+   * as it is known that it cannot work. On abort it stops waiting; `stop` frees what was begun.
+   */
+  start(order: StartOrder, signal: AbortSignal, onPhase: (phase: StartPhase) => void): Promise<Started>
+  /** While ready. Calls `onLost` at once if it is lost already; returns the way to stop watching. */
+  watch(backend: string, onLost: (lost: ReplicaLost) => void): () => void
+  /** The engine's own running + waiting; undefined where it does not say. */
+  engineLoad(backend: string, signal: AbortSignal): Promise<EngineLoad | undefined>
+  /** Replicas down; resolves when they are really gone, so that the GPU is free. Safe to repeat. */
+  stop(backend: string, signal: AbortSignal): Promise<void>
+  close(): Promise<void>
+}

@@ -1,0 +1,1 @@
+export { ChillError, errorCodes, type ErrorCode } from './chill-error.ts'
