@@ -1,0 +1,63 @@
+import { pino, type DestinationStream, type Logger } from 'pino'
+import { prettyFactory } from 'pino-pretty'
+import { censor } from './censor.ts'
+
+export type Log = Logger
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent'
+
+export interface LogOptions {
+  level?: LogLevel
+  /** `auto`: pretty on a terminal, one JSON object a line elsewhere. */
+  format?: 'auto' | 'json' | 'pretty'
+  /** Standard output unless given. */
+  destination?: DestinationStream & { readonly isTTY?: boolean }
+}
+
+/**
+ * The program's log. Secrets and contents are taken out of every object logged (see `censor.ts`);
+ * levels are words and times ISO 8601, so that collectors need no mapping.
+ */
+export function createLog(options: LogOptions = {}): Log {
+  const { level = 'info', format = 'auto' } = options
+  const destination = options.destination ?? pino.destination(1)
+  const onTerminal = (options.destination ?? process.stdout).isTTY === true
+  const people = format === 'pretty' || (format === 'auto' && onTerminal)
+  const log = pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: {
+        level: (label) => ({ level: label }),
+        log: censorObject,
+      },
+      // `censor` has already made plain data of errors; pino's own serializer would rename them.
+      serializers: { err: (described: unknown) => described },
+    },
+    people ? forPeople(destination, onTerminal) : destination,
+  )
+  return censoringChildren(log)
+}
+
+/** pino gives children a formatter of its own, and so their bindings would pass uncensored. Children inherit this `child`. */
+function censoringChildren(log: Log): Log {
+  const make = Reflect.get(log, 'child') as (this: Log, bindings: object, options?: object) => Log
+  log.child = function child(this: Log, bindings: object, options?: object) {
+    return make.call(this, censorObject(bindings), options)
+  } as Log['child']
+  return log
+}
+
+/**
+ * In this thread and at once: a worker thread would be a second file beside the bundle, and it loses
+ * the last lines of a crash.
+ */
+function forPeople(destination: DestinationStream, colorize: boolean): DestinationStream {
+  const format = prettyFactory({ colorize, translateTime: 'SYS:HH:MM:ss.l' })
+  return { write: (line) => destination.write(format(line) ?? '') }
+}
+
+function censorObject(fields: object): Record<string, unknown> {
+  return censor(fields) as Record<string, unknown>
+}
