@@ -42,7 +42,11 @@ export function createLog(options: LogOptions = {}): Log {
 
 /** pino gives children a formatter of its own, and so their bindings would pass uncensored. Children inherit this `child`. */
 function censoringChildren(log: Log): Log {
-  const make = Reflect.get(log, 'child') as (this: Log, bindings: object, options?: object) => Log
+  const make = Reflect.get(log as object, 'child') as (
+    this: Log,
+    bindings: object,
+    options?: object,
+  ) => Log
   log.child = function child(this: Log, bindings: object, options?: object) {
     return make.call(this, censorObject(bindings), options)
   } as Log['child']
