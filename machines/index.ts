@@ -1,2 +1,22 @@
 export type * from './types.ts'
 export * from './driver.ts'
+export * from './switch-policy.ts'
+export {
+  defaultBackendSettings,
+  type BackendContext,
+  type BackendEvent,
+  type BackendFact,
+  type BackendInput,
+  type BackendSettings,
+  type Demand,
+  type Models,
+} from './backend-context.ts'
+export { backendMachine, type AdmissionInput } from './backend.ts'
+export { chooseBackend, type BackendView, type Choice } from './choose-backend.ts'
+export {
+  fleetMachine,
+  modelsOf,
+  type BackendDefinition,
+  type FleetEvent,
+  type FleetFact,
+} from './fleet.ts'

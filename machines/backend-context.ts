@@ -1,0 +1,240 @@
+import { StartError, type ReplicaLost, type StartPhase } from './driver.ts'
+import type { SwitchAnswer, SwitchPolicy, SwitchSettings } from './switch-policy.ts'
+import type {
+  Endpoint,
+  Model,
+  Observed,
+  RememberedFailure,
+  StartFailure,
+  StartOrder,
+  Waiting,
+} from './types.ts'
+
+export type Models = Readonly<Record<string, Model>>
+
+/** Bounds of one backend; every state with an effect has one. All in ms. */
+export interface BackendSettings extends SwitchSettings {
+  /** Overrides the models' own idle timeout; 0 means never idle. */
+  readonly idleTimeoutMs?: number
+  readonly drainDeadlineMs: number
+  /** What happens at the drain deadline: go on waiting and say who blocks, or cut them. */
+  readonly drainDeadlineAction: 'wait' | 'cut'
+  readonly resourcesDeadlineMs: number
+  /** After it, an unload that is not over says so and is tried again; nothing else is started meanwhile. */
+  readonly unloadDeadlineMs: number
+  /** How long the engine may take to say whether it is quiet. */
+  readonly recheckDeadlineMs: number
+  /** First pause after a failed start; doubles with each further one. */
+  readonly backoffMs: number
+  readonly maxBackoffMs: number
+}
+
+export const defaultBackendSettings: BackendSettings = {
+  maxWaitMs: 60_000,
+  drainDeadlineMs: 300_000,
+  drainDeadlineAction: 'wait',
+  resourcesDeadlineMs: 60_000,
+  unloadDeadlineMs: 120_000,
+  recheckDeadlineMs: 5_000,
+  backoffMs: 1_000,
+  maxBackoffMs: 300_000,
+}
+
+/** What a gate tells its backend: the whole of it each time, so that nothing can drift. */
+export interface Demand {
+  /** Generation whose admission is open; undefined while the gate is closed. */
+  readonly openFor: number | undefined
+  readonly leases: number
+  readonly waiting: readonly Waiting[]
+}
+
+export interface BackendInput {
+  readonly backend: string
+  readonly settings: BackendSettings
+  readonly policy: SwitchPolicy
+  /** Clock of the actor system, ms, monotonic. */
+  readonly now: () => number
+  /** Models that this backend may serve. */
+  readonly models: Models
+  readonly observed: Observed
+  /** First generation to use is one above it. */
+  readonly generation?: number
+}
+
+export interface BackendContext {
+  readonly backend: string
+  readonly settings: BackendSettings
+  readonly policy: SwitchPolicy
+  readonly now: () => number
+  readonly models: Models
+  /** What the driver found at start-up, until the chart has taken its place accordingly. */
+  readonly observed: Observed
+  /** Grows with each start; what belongs to an older one changes nothing. */
+  readonly generation: number
+  /** The model that is loaded, loading or being unloaded. */
+  readonly model: Model | undefined
+  /** Where a switch leads. */
+  readonly target: string | undefined
+  /** A model that an operator asked for; it needs no waiter. */
+  readonly wish: string | undefined
+  /** An operator wants it down; `held`: and down it stays until started. */
+  readonly down: boolean
+  readonly held: boolean
+  readonly endpoints: readonly Endpoint[]
+  readonly demand: Demand
+  readonly failures: Readonly<Record<string, RememberedFailure>>
+  /** ms that a load usually takes here, by model (moving average). */
+  readonly costs: Readonly<Record<string, number>>
+  readonly phase: StartPhase | undefined
+  /** Begin of the present start, of the present residence, of the present state; actor system's clock, ms. */
+  readonly startedAt: number
+  readonly residentSince: number
+  /** Why the last transition happened, in words. */
+  readonly because: string
+}
+
+export type BackendEvent =
+  /** The gate: an edge of leases (0 ↔ some) or of who waits. */
+  | { type: 'demand changed'; demand: Demand }
+  | { type: 'catalogue changed'; models: Models }
+  /** The driver. */
+  | { type: 'phase reached'; phase: StartPhase }
+  | { type: 'replica lost'; lost: ReplicaLost }
+  /** An operator. */
+  | { type: 'operator starts'; model?: string }
+  | { type: 'operator stops'; hold: boolean }
+  /** The policy's alarm. */
+  | { type: 'reconsider' }
+
+/** Facts for the gate, metrics, the event stream and the log. */
+export type BackendFact =
+  | { type: 'ready'; backend: string; model: string; generation: number; loadMs: number }
+  | { type: 'start failed'; backend: string; failure: RememberedFailure }
+  | { type: 'replica lost'; backend: string; model: string; message: string }
+  | { type: 'drain overdue'; backend: string; model: string; cut: boolean }
+  | { type: 'unload overdue'; backend: string; model: string }
+  | { type: 'cold'; backend: string }
+  | { type: 'held'; backend: string }
+
+export function initialContext(input: BackendInput): BackendContext {
+  return {
+    ...input,
+    generation: input.generation ?? 0,
+    model: undefined,
+    target: undefined,
+    wish: undefined,
+    down: false,
+    held: false,
+    endpoints: [],
+    demand: { openFor: undefined, leases: 0, waiting: [] },
+    failures: {},
+    costs: {},
+    phase: undefined,
+    startedAt: 0,
+    residentSince: 0,
+    because: 'the program started',
+  }
+}
+
+/** The models' waiters that could be served here now: known, and not in their backoff. */
+function servable(context: BackendContext): Waiting[] {
+  return context.demand.waiting.filter(({ model }) => mayStart(context, model))
+}
+
+/** Known here, and not in the backoff of a failed start. */
+export function mayStart({ models, failures, now }: BackendContext, name: string): boolean {
+  const failure = failures[name]
+  return models[name] !== undefined && (failure === undefined || failure.retryAt <= now())
+}
+
+/** Asks the policy; `loaded` undefined is the question of a cold backend. */
+export function consult(context: BackendContext, loaded: string | undefined): SwitchAnswer {
+  return context.policy({
+    now: context.now(),
+    loaded,
+    leases: context.demand.leases,
+    waiting: servable(context),
+    residentSince: context.residentSince,
+    costs: context.costs,
+    priorities: Object.fromEntries(Object.values(context.models).map(({ name, priority }) => [name, priority])),
+    settings: context.settings,
+  })
+}
+
+/** What a backend that is free would load now: an operator's wish first, else what the policy says. */
+export function nextModel(context: BackendContext): { name: string; why: string } | undefined {
+  if (context.held || context.down) return undefined
+  if (context.wish !== undefined && context.models[context.wish]) {
+    return { name: context.wish, why: 'an operator asked for it' }
+  }
+  const answer = consult(context, undefined)
+  return answer.decision === 'switch' ? { name: answer.to, why: answer.why } : undefined
+}
+
+/** What a backend that is ready should turn to now, and why; undefined to stay. */
+export function nextTurn(context: BackendContext): { name: string; why: string } | undefined {
+  const { model, models, wish, demand, generation } = context
+  const known = model && models[model.name]
+  if (!known) return undefined
+  if (known.revision !== model.revision) return { name: model.name, why: 'its manifest changed' }
+  if (wish !== undefined && wish !== model.name && models[wish]) {
+    return { name: wish, why: 'an operator asked for it' }
+  }
+  // Before the gate has opened for this residence, nobody knows yet what is owed to whom.
+  if (demand.openFor !== generation) return undefined
+  const answer = consult(context, model.name)
+  return answer.decision === 'switch' ? { name: answer.to, why: answer.why } : undefined
+}
+
+export function waitsFor({ demand }: BackendContext, model: string | undefined): boolean {
+  return demand.waiting.some((each) => each.model === model)
+}
+
+/** Whether the target of a switch still has a reason, now that nothing is unloaded yet (or just was). */
+export function stillWanted(context: BackendContext): boolean {
+  const { target, model, models, wish, held, down } = context
+  if (target === undefined || held || down || !models[target]) return false
+  if (target === wish) return true
+  if (target === model?.name && models[target].revision !== model.revision) return true
+  return waitsFor(context, target) && mayStart(context, target)
+}
+
+/** Nothing needs this backend down any more: an operator took the stop back, or the model came back as it was. */
+export function mayStayUp({ down, model, models }: BackendContext): boolean {
+  return !down && model !== undefined && models[model.name] !== undefined
+}
+
+export function order({ backend, model, generation }: BackendContext): StartOrder {
+  if (!model) throw new Error(`backend ${backend}: a start without a model`)
+  return { backend, model, generation }
+}
+
+/** 1 s · 2ⁿ up to the maximum, counted in failed starts in a row. */
+export function remember(context: BackendContext, failure: StartFailure): RememberedFailure {
+  const { model, failures, settings, now } = context
+  const name = model?.name ?? '(none)'
+  const attempts = (failures[name]?.attempts ?? 0) + 1
+  const pauseMs = Math.min(settings.backoffMs * 2 ** (attempts - 1), settings.maxBackoffMs)
+  return { ...failure, model: name, attempts, at: now(), retryAt: now() + pauseMs }
+}
+
+/** What a driver threw, as a failure with a reason. */
+export function failureOf(error: unknown): StartFailure {
+  if (error instanceof StartError) return error.failure
+  return { reason: 'unknown', message: error instanceof Error ? error.message : String(error) }
+}
+
+/** Failures of models that changed or went are forgotten: the next try may work. */
+export function forgetChanged(context: BackendContext, models: Models): BackendContext['failures'] {
+  return Object.fromEntries(
+    Object.entries(context.failures).filter(
+      ([name]) => models[name] && models[name].revision === context.models[name]?.revision,
+    ),
+  )
+}
+
+/** A moving average that follows changes (a new disk, a warm cache) within a few loads. */
+export function learn(costs: BackendContext['costs'], model: string, loadMs: number): BackendContext['costs'] {
+  const before = costs[model]
+  return { ...costs, [model]: before === undefined ? loadMs : before * 0.6 + loadMs * 0.4 }
+}

@@ -1,0 +1,170 @@
+import { assign, enqueueActions, fromPromise, setup, type ActorRefFrom } from 'xstate'
+import type { BackendSettings, Models } from './backend-context.ts'
+import { backendMachine } from './backend.ts'
+import type { SwitchPolicy } from './switch-policy.ts'
+import type { Observed } from './types.ts'
+
+/** One backend as configured. */
+export interface BackendDefinition {
+  readonly name: string
+  /** Served names it may serve; undefined: all. */
+  readonly models: readonly string[] | undefined
+  readonly settings: BackendSettings
+}
+
+export interface FleetInput {
+  readonly backends: readonly BackendDefinition[]
+  readonly models: Models
+  readonly policy: SwitchPolicy
+  /** Clock of the actor system, ms, monotonic. */
+  readonly now: () => number
+}
+
+export interface FleetContext extends FleetInput {
+  readonly spawned: Readonly<Record<string, ActorRefFrom<typeof backendMachine>>>
+  /** Why the backends could not be looked at, until they can. */
+  readonly trouble: string | undefined
+}
+
+export type FleetEvent =
+  | { type: 'catalogue changed'; models: Models }
+  /** An operator, on one backend or on all of them. */
+  | { type: 'operator starts'; backend: string; model?: string }
+  | { type: 'operator stops'; backend?: string; hold: boolean }
+  | { type: 'shut down' }
+
+export type FleetFact = { type: 'supervising' } | { type: 'observation failed'; message: string }
+
+const observations = fromPromise<Readonly<Record<string, Observed>>, { backends: readonly string[] }>(
+  () => {
+    throw new Error('this actor must be provided: fleetMachine.provide({ actors })')
+  },
+)
+
+/**
+ * Supervises the backends: looks at what is really there, spawns one actor per configured backend
+ * accordingly, hands on what changes, and brings all of them down at the end.
+ */
+export const fleetMachine = setup({
+  types: {
+    context: {} as FleetContext,
+    input: {} as FleetInput,
+    events: {} as FleetEvent,
+    emitted: {} as FleetFact,
+  },
+  actors: { backend: backendMachine, 'look at what is there': observations },
+  delays: { 'pause before looking again': 2_000 },
+  actions: {
+    'spawn the backends': assign({
+      spawned: ({ context, spawn }, params: { found: Readonly<Record<string, Observed>> }) =>
+        Object.fromEntries(
+          context.backends.map((definition) => [
+            definition.name,
+            spawn('backend', {
+              id: definition.name,
+              systemId: definition.name,
+              input: {
+                backend: definition.name,
+                settings: definition.settings,
+                policy: context.policy,
+                now: context.now,
+                models: modelsOf(definition, context.models),
+                observed: params.found[definition.name] ?? { found: 'nothing' },
+              },
+            }),
+          ]),
+        ),
+    }),
+    'hand the catalogue on': enqueueActions(({ context, enqueue }) => {
+      for (const definition of context.backends) {
+        const actor = context.spawned[definition.name]
+        if (!actor) continue
+        enqueue.sendTo(actor, {
+          type: 'catalogue changed',
+          models: modelsOf(definition, context.models),
+        })
+      }
+    }),
+    'bring down': enqueueActions(
+      ({ context, enqueue }, params: { backend: string | undefined; hold: boolean }) => {
+        for (const [name, actor] of Object.entries(context.spawned)) {
+          if (params.backend !== undefined && params.backend !== name) continue
+          enqueue.sendTo(actor, { type: 'operator stops', hold: params.hold })
+        }
+      },
+    ),
+  },
+}).createMachine({
+  id: 'fleet',
+  context: ({ input }) => ({ ...input, spawned: {}, trouble: undefined }),
+  initial: 'observing',
+  on: {
+    'catalogue changed': {
+      actions: [assign({ models: ({ event }) => event.models }), 'hand the catalogue on'],
+    },
+  },
+  states: {
+    observing: {
+      on: { 'shut down': 'stopped' },
+      invoke: {
+        src: 'look at what is there',
+        input: ({ context }) => ({ backends: context.backends.map(({ name }) => name) }),
+        onDone: {
+          target: 'supervising',
+          actions: [
+            assign({ trouble: undefined }),
+            { type: 'spawn the backends', params: ({ event }) => ({ found: event.output }) },
+          ],
+        },
+        onError: {
+          target: 'blind',
+          actions: assign({
+            trouble: ({ event }) =>
+              event.error instanceof Error ? event.error.message : String(event.error),
+          }),
+        },
+      },
+    },
+    // Starting anything beside what cannot be seen could put two models on one GPU.
+    blind: {
+      entry: enqueueActions(({ context, enqueue }) =>
+        enqueue.emit({ type: 'observation failed', message: context.trouble ?? '' }),
+      ),
+      on: { 'shut down': 'stopped' },
+      after: { 'pause before looking again': 'observing' },
+    },
+    supervising: {
+      entry: enqueueActions(({ enqueue }) => enqueue.emit({ type: 'supervising' })),
+      on: {
+        'operator starts': {
+          actions: enqueueActions(({ context, event, enqueue }) => {
+            const actor = context.spawned[event.backend]
+            if (!actor) return
+            enqueue.sendTo(actor, {
+              type: 'operator starts',
+              ...(event.model !== undefined && { model: event.model }),
+            })
+          }),
+        },
+        'operator stops': {
+          actions: {
+            type: 'bring down',
+            params: ({ event }) => ({ backend: event.backend, hold: event.hold }),
+          },
+        },
+        'shut down': 'stopping',
+      },
+    },
+    // Each backend drains, unloads and rests cold; the host sees that and stops the fleet.
+    stopping: {
+      entry: { type: 'bring down', params: { backend: undefined, hold: true } },
+    },
+    stopped: { type: 'final' },
+  },
+})
+
+/** The part of the catalogue that a backend may serve. */
+export function modelsOf({ models }: BackendDefinition, all: Models): Models {
+  if (!models) return all
+  return Object.fromEntries(Object.entries(all).filter(([name]) => models.includes(name)))
+}
