@@ -40,16 +40,15 @@ export function createLog(options: LogOptions = {}): Log {
   return censoringChildren(log)
 }
 
-/** pino gives children a formatter of its own, and so their bindings would pass uncensored. Children inherit this `child`. */
+// pino gives children a formatter of their own, so their bindings would pass uncensored. Grandchildren
+// inherit this `child`.
 function censoringChildren(log: Log): Log {
-  const make = Reflect.get(log as object, 'child') as (
-    this: Log,
-    bindings: object,
-    options?: object,
-  ) => Log
-  log.child = function child(this: Log, bindings: object, options?: object) {
+  type MakeChild = (this: Log, bindings: object, options?: object) => Log
+  const make = Object.getPrototypeOf(log).child as MakeChild
+  const child: MakeChild = function child(bindings, options) {
     return make.call(this, censorObject(bindings), options)
-  } as Log['child']
+  }
+  Object.defineProperty(log, 'child', { value: child })
   return log
 }
 
