@@ -1,0 +1,10 @@
+export { mountOperations, type OperationsOptions } from './routes.ts'
+export type {
+  BackendStatus,
+  CommandAnswer,
+  FleetView,
+  ModelsAnswer,
+  ModelStatus,
+  StartFailureStatus,
+  StatusAnswer,
+} from './types.ts'

@@ -1,0 +1,106 @@
+import type { CatalogueProblem } from '../catalogue/index.ts'
+
+/**
+ * What operators see of a backend. Safe to show to anybody who may read `/proxy`: no prompt, key or
+ * manifest is in here. Times of day are ISO 8601; durations are ms.
+ */
+export interface BackendStatus {
+  name: string
+  /** Path in the chart, such as `ready.serving`. */
+  state: string
+  /** Served name of the model it has, or is bringing up. */
+  model?: string
+  revision?: string
+  /** Counts this backend's starts. */
+  generation: number
+  /** True while an operator keeps it down. */
+  held: boolean
+  /** Since when it is in this state. */
+  since: string
+  /** Why, in words: `idle for 5 min`, `an operator asked`. */
+  because?: string
+  endpoints: { url: string; leases: number; maxInFlight: number }[]
+  /** Requests in flight. */
+  leases: number
+  waiting: { model: string; count: number; bytes: number; oldestMs: number }[]
+  /** Requests that a drain waits for; empty unless it drains. */
+  blocking: { id: string; path: string; model: string; sinceMs: number }[]
+  /** While it starts, drains or unloads. */
+  progress?: { phase: string; elapsedMs: number; usualMs?: number }
+  failures: StartFailureStatus[]
+  /** Models it may serve; absent when any. */
+  models?: string[]
+  /** Model it is turning to. */
+  target?: string
+}
+
+/** A failed start that is remembered, and until when the model is refused because of it. */
+export interface StartFailureStatus {
+  model: string
+  reason: string
+  message: string
+  /** Last lines the backend wrote, oldest first. */
+  log: string[]
+  /** Failed starts in a row. */
+  attempts: number
+  at: string
+  retryInMs: number
+}
+
+/**
+ * What this room needs of the fleet. The three commands return at once, the work goes on behind them,
+ * and throw a `ChillError` (`model_not_found`, `bad_request`) for names that nobody has.
+ */
+export interface FleetView {
+  status(): BackendStatus[]
+  /** Takes the hold off, and loads `model` when one is named. */
+  start(command: { backend?: string; model?: string }): void
+  /** Drains and gives the GPU back; with `hold` the backend stays down until it is started. */
+  stop(command: { backend?: string; model?: string; hold?: boolean }): void
+  switchTo(model: string): void
+  readonly shuttingDown: boolean
+  /** ISO 8601. */
+  readonly startedAt: string
+}
+
+/** `GET /proxy/status`. */
+export interface StatusAnswer {
+  version: string
+  startedAt: string
+  shuttingDown: boolean
+  backends: BackendStatus[]
+  /** Manifests that a person must mend. */
+  problems: readonly CatalogueProblem[]
+}
+
+/** `GET /proxy/models`. */
+export interface ModelsAnswer {
+  models: ModelStatus[]
+  problems: readonly CatalogueProblem[]
+}
+
+export interface ModelStatus {
+  name: string
+  aliases: readonly string[]
+  /** What vLLM loads, such as `org/name`. */
+  modelName: string
+  source: string
+  revision: string
+  priority: number
+  idleTimeoutMs: number
+  maxInFlight: number
+  /** Backends that have it or turn to it. */
+  on: { backend: string; state: string; leases: number }[]
+  waiting: number
+  failure?: StartFailureStatus
+}
+
+/** What the three commands answer, with status 202: accepted, watch `backends`. */
+export interface CommandAnswer {
+  status: 'accepted'
+  message: string
+  /** Served name, where one was named; an alias is resolved. */
+  model?: string
+  backend?: string
+  backends: BackendStatus[]
+}
