@@ -1,0 +1,86 @@
+import type { BackendStatus, StatusAnswer } from '../operations/index.ts'
+import { blockingLines, doing, failureLines } from './backend-words.ts'
+import { CommandFailed } from './failure.ts'
+import type { RunningInstance } from './running-instance.ts'
+import type { Terminal } from './terminal.ts'
+
+/** Often enough for a person who watches; a status costs the instance next to nothing. */
+const pollMs = 250
+
+export interface Goal {
+  /** The backends whose doings are told. */
+  concerns(backend: BackendStatus): boolean
+  reached(backends: readonly BackendStatus[]): boolean
+  /** Model whose failed start ends the waiting. */
+  readonly model?: string | undefined
+}
+
+/**
+ * Watches until the goal is reached and tells what happens meanwhile: on a terminal in one line that
+ * is written over, else a line for each change. Throws `CommandFailed` with the reason when the start
+ * of the goal's model fails after `before`.
+ */
+export async function follow(
+  instance: Pick<RunningInstance, 'status'>,
+  goal: Goal,
+  before: StatusAnswer,
+  terminal: Terminal,
+): Promise<StatusAnswer> {
+  const tell = teller(terminal)
+  const known = new Set(failuresOf(before, goal.model).map(({ at }) => at))
+  try {
+    for (;;) {
+      const status = await instance.status()
+      const failure = failuresOf(status, goal.model).find(({ at }) => !known.has(at))
+      if (failure) throw new CommandFailed(failureLines(failure).join('\n'))
+      if (goal.reached(status.backends)) return status
+      if (status.shuttingDown) throw new CommandFailed('vllm-chill is shutting down.')
+      const concerned = status.backends.filter((backend) => goal.concerns(backend))
+      tell.now(concerned)
+      await terminal.pause(pollMs)
+    }
+  } finally {
+    tell.end()
+  }
+}
+
+function failuresOf(status: StatusAnswer, model: string | undefined) {
+  return status.backends
+    .flatMap(({ failures }) => failures)
+    .filter((failure) => failure.model === model)
+}
+
+function teller({ isInteractive, say }: Terminal) {
+  const told = new Set<string>()
+  let width = 0
+  return {
+    now(backends: readonly BackendStatus[]) {
+      if (isInteractive) {
+        const line = backends.map((backend) => `${backend.name}: ${doing(backend)}`).join(' · ')
+        say(`\r${line.padEnd(width)}`)
+        width = line.length
+        return
+      }
+      for (const { key, line } of backends.flatMap(news)) {
+        if (told.has(key)) continue
+        told.add(key)
+        say(`${line}\n`)
+      }
+    },
+    end() {
+      if (width > 0) say(`\r${' '.repeat(width)}\r`)
+    },
+  }
+}
+
+/** What is worth a line, each under a key that stays the same while it lasts. */
+function news(backend: BackendStatus): { key: string; line: string }[] {
+  const { name, state, generation } = backend
+  return [
+    { key: `${name} ${state} ${generation}`, line: `${name}: ${doing(backend)}` },
+    ...backend.blocking.map((one) => ({
+      key: one.id,
+      line: blockingLines({ ...backend, blocking: [one] }).join(''),
+    })),
+  ]
+}

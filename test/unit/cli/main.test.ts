@@ -1,0 +1,81 @@
+import { createServer, type AddressInfo } from 'node:net'
+import { describe, expect, it, vi } from 'vitest'
+import manifest from '../../../package.json' with { type: 'json' }
+import { main } from '../../../src/cli/main.ts'
+import { fakeTerminal } from './terminals.ts'
+
+/** Of a server that has just closed. */
+async function unusedUrl() {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  await new Promise((resolve) => server.close(resolve))
+  return `http://127.0.0.1:${port}`
+}
+
+async function run(...words: string[]) {
+  const terminal = fakeTerminal({ VLLM_CHILL_URL: 'http://127.0.0.1:1' })
+  const info = vi.spyOn(console, 'info').mockImplementation(terminal.print)
+  const code = await main(['node', 'vllm-chill', ...words], terminal)
+  info.mockRestore()
+  return { code, printed: terminal.printed.join('\n'), said: terminal.said.join('') }
+}
+
+describe('the command line', () => {
+  it.each(['--version', '-v'])('%s prints the version', async (flag) => {
+    expect(await run(flag)).toEqual({
+      code: 0,
+      printed: `vllm-chill ${manifest.version}`,
+      said: '',
+    })
+  })
+
+  it('--help lists the commands, with examples', async () => {
+    const { code, printed } = await run('--help')
+    expect(code).toBe(0)
+    for (const words of ['models', 'status', 'switch <model>', 'start', 'stop', 'Examples:']) {
+      expect(printed).toContain(words)
+    }
+  })
+
+  it.each(['models', 'status', 'switch', 'start', 'stop'])('%s --help', async (command) => {
+    const { code, printed } = await run(command, '--help')
+    expect(code).toBe(0)
+    expect(printed).toContain(`$ vllm-chill ${command}`)
+    expect(printed).toContain('Examples:')
+    expect(printed).toContain('--url <url>')
+    expect(printed).not.toContain('default: true')
+  })
+
+  it.each([
+    [[], 'a command is missing'],
+    [['statsu'], 'unknown command "statsu"; did you mean status?'],
+    [['frobnicate'], 'unknown command "frobnicate"\n'],
+    [['status', '--jsno'], 'unknown option --jsno of `vllm-chill status`; did you mean --json?'],
+    [
+      ['stop', '--no-wiat'],
+      'unknown option --no-wiat of `vllm-chill stop`; did you mean --no-wait?',
+    ],
+    [['status', '--frobnicate'], 'unknown option --frobnicate of `vllm-chill status`\n'],
+    [['status', '-x'], 'unknown option -x'],
+    [['status', 'extra'], '`extra`'],
+    [['switch'], 'missing required args'],
+    [['status', '--url'], 'value is missing'],
+    [['status', '--url', 'nonsense'], '"nonsense" is no URL'],
+    [['status', '--url', 'ftp://host'], '"ftp://host" is no URL'],
+  ])('%j is a usage error', async (words, complaint) => {
+    const { code, said } = await run(...words)
+    expect(code).toBe(2)
+    expect(said).toContain(complaint)
+    expect(said).toMatch(/Try `vllm-chill .*--help`/)
+  })
+
+  it('says that nothing listens, without a stack trace', async () => {
+    const url = await unusedUrl()
+    const { code, said } = await run('status', '--url', url)
+    expect(code).toBe(1)
+    expect(said).toBe(
+      `vllm-chill: Nothing listens at ${url}. Is vllm-chill running? Say where with --url or VLLM_CHILL_URL.\n`,
+    )
+  })
+})
