@@ -1,0 +1,5 @@
+export { type SimulatorOptions, UsageError, parseSimulatorArguments } from './arguments.ts'
+export { StartError } from './loading.ts'
+export type { LogSink } from './log.ts'
+export { runSimulator } from './run.ts'
+export { type Simulator, startSimulator } from './start.ts'

@@ -1,0 +1,130 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { ApiError, type ErrorShape } from './api-error.ts'
+import { type Json, invalidBody, isObject } from './fields.ts'
+import { type Route, findRoutes } from './routes.ts'
+import { type Simulation, sendJson } from './simulation.ts'
+
+/** `loading` is only seen with `--loading-answer 503`, `stopping` on connections that were open. */
+export type Phase = 'loading' | 'serving' | 'stopping'
+
+/** Answers every request; never throws. */
+export async function answer(
+  req: IncomingMessage,
+  res: ServerResponse,
+  phase: Phase,
+  simulation: Simulation,
+): Promise<void> {
+  const { options } = simulation
+  const url = new URL(req.url ?? '/', 'http://simulator')
+  res.setHeader('server', 'uvicorn')
+  if (options.enableRequestIdHeaders) {
+    res.setHeader('x-request-id', req.headers['x-request-id'] ?? crypto.randomUUID())
+  }
+  if (req.headers.origin !== undefined) res.setHeader('access-control-allow-origin', '*')
+  let errors: ErrorShape = 'openai'
+  try {
+    if (phase === 'loading') throw unavailable('The model is still loading')
+    if (isPreflight(req)) {
+      answerPreflight(req, res)
+    } else if (needsKey(url.pathname) && !hasKey(req, options.apiKey)) {
+      sendJson(res, 401, { error: 'Unauthorized' })
+    } else {
+      const route = chooseRoute(req, url, options.devMode)
+      errors = route.errors
+      if (route.inference && phase === 'stopping') throw unavailable('The server is shutting down')
+      await follow(route, req, res, url, simulation)
+    }
+  } catch (error) {
+    refuse(res, error, errors)
+  }
+}
+
+async function follow(
+  route: Route,
+  req: IncomingMessage,
+  res: ServerResponse,
+  url: URL,
+  simulation: Simulation,
+): Promise<void> {
+  const gone = new AbortController()
+  res.once('close', () => {
+    if (!res.writableFinished) gone.abort()
+  })
+  const raw = await readBody(req)
+  if (gone.signal.aborted) return
+  const body = route.takes === 'json' ? parseJson(req, raw) : {}
+  if (route.inference) {
+    if (simulation.sleep.state !== 'awake') throw unavailable('The engine is asleep')
+    if (simulation.faults.failsNow()) {
+      throw new ApiError(500, 'InternalServerError', 'Simulated failure')
+    }
+    res.once('finish', () => {
+      if (simulation.faults.isLastRequest()) simulation.die('died after a request, as told')
+    })
+  }
+  await route.handler({ req, res, url, signal: gone.signal, body, raw }, simulation)
+}
+
+function chooseRoute(req: IncomingMessage, url: URL, devMode: boolean): Route {
+  const methods = findRoutes(url.pathname, devMode)
+  if (methods === undefined) throw new ApiError(404, 'Not Found', 'Not Found')
+  const route = methods[req.method ?? '']
+  if (route === undefined) throw new ApiError(405, 'Method Not Allowed', 'Method Not Allowed')
+  return route
+}
+
+function refuse(res: ServerResponse, error: unknown, shape: ErrorShape): void {
+  if (res.headersSent) {
+    res.destroy()
+    return
+  }
+  const known =
+    error instanceof ApiError ? error : new ApiError(500, 'InternalServerError', String(error))
+  sendJson(res, known.status, known.body(shape))
+}
+
+const unavailable = (message: string) => new ApiError(503, 'ServiceUnavailableError', message)
+
+async function readBody(req: IncomingMessage): Promise<Buffer> {
+  const parts: Buffer[] = []
+  for await (const part of req) parts.push(part as Buffer)
+  return Buffer.concat(parts)
+}
+
+/** vLLM refuses JSON that is not declared as such, so a bare `curl -d` gets a 400 from it. */
+function parseJson(req: IncomingMessage, raw: Buffer): Json {
+  const mediaType = (req.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase()
+  if (mediaType !== 'application/json') {
+    throw invalidBody("Unsupported Media Type: Only 'application/json' is allowed")
+  }
+  let body: unknown
+  try {
+    body = JSON.parse(raw.toString('utf8'))
+  } catch (error) {
+    throw invalidBody(`JSON decode error: ${(error as Error).message}`)
+  }
+  if (isObject(body)) return body
+  throw invalidBody('Input should be a valid dictionary')
+}
+
+/** vLLM guards these prefixes only: `/score`, `/tokenize`, `/sleep` … stay open. */
+export const needsKey = (path: string): boolean =>
+  ['/v1', '/v2', '/inference'].some((prefix) => path.startsWith(prefix))
+
+export function hasKey(req: IncomingMessage, keys: readonly string[]): boolean {
+  if (keys.length === 0) return true
+  const [scheme, key] = (req.headers.authorization ?? '').split(' ')
+  return scheme?.toLowerCase() === 'bearer' && keys.includes(key ?? '')
+}
+
+const isPreflight = (req: IncomingMessage): boolean =>
+  req.method === 'OPTIONS' && req.headers['access-control-request-method'] !== undefined
+
+function answerPreflight(req: IncomingMessage, res: ServerResponse): void {
+  res.writeHead(200, {
+    'access-control-allow-methods': 'DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT',
+    'access-control-allow-headers': req.headers['access-control-request-headers'] ?? '*',
+    'access-control-max-age': '600',
+  })
+  res.end('OK')
+}

@@ -1,0 +1,174 @@
+import { once } from 'node:events'
+import { type Server, createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { SimulatorOptions } from './arguments.ts'
+import { realtime } from './endpoints/realtime.ts'
+import { createEngine } from './engine.ts'
+import { createFaults } from './faults.ts'
+import { startGpu } from './gpu.ts'
+import { StartError, load } from './loading.ts'
+import { type LogSink, vllmLine } from './log.ts'
+import { createMetrics } from './metrics.ts'
+import { type Phase, answer, hasKey, needsKey } from './server.ts'
+import { type Simulation, unixTime } from './simulation.ts'
+import { createSleep } from './sleep.ts'
+
+/** A simulated vLLM in this process. */
+export interface Simulator {
+  /** `http://127.0.0.1:8000`, where this machine reaches it. */
+  readonly url: string
+  readonly port: number
+  /** With `--loading-answer 503` the port answers before this; rejects with a StartError. */
+  readonly loaded: Promise<void>
+  /** Resolves with the reason when a fault, or the loss of its worker, ends the server. */
+  readonly died: Promise<string>
+  /** Takes no new requests and resolves when none is left, at the latest after `timeoutMs`. */
+  drain(timeoutMs: number): Promise<void>
+  /** Cuts what is in flight and gives the GPU back after `slowStop`. */
+  close(): Promise<void>
+}
+
+/** uvicorn's: short enough that a proxy which keeps connections meets one that just closed. */
+const keepAliveMs = 5_000
+
+/**
+ * Starts a simulator; resolves when its port answers.
+ * @throws StartError when it cannot load or listen
+ */
+export async function startSimulator(
+  options: SimulatorOptions,
+  log: LogSink = () => {},
+): Promise<Simulator> {
+  const gpu = startGpu(options.gpuLockFiles, options.workerLinger)
+  const { promise: died, resolve: reportDeath } = Promise.withResolvers<string>()
+  const metrics = createMetrics(options.servedNames[0])
+  const engine = createEngine(
+    {
+      maxNumSeqs: options.maxNumSeqs,
+      ttftMs: options.ttft,
+      itlMs: options.itl,
+      jitter: options.jitter,
+      hangs: options.hangRequests,
+    },
+    metrics,
+  )
+  const simulation: Simulation = {
+    options,
+    engine,
+    metrics,
+    faults: createFaults(options),
+    sleep: createSleep(
+      { sleepTimeMs: options.sleepTime, wakeTimeMs: options.wakeTime },
+      engine,
+      gpu,
+    ),
+    responses: new Map(),
+    startedAt: unixTime(),
+    die(reason) {
+      log(
+        vllmLine(
+          'APIServer',
+          'ERROR',
+          'async_llm.py:525',
+          `AsyncLLM output_handler failed: ${reason}`,
+        ),
+      )
+      cut()
+      reportDeath(reason)
+    },
+  }
+
+  let phase: Phase = 'loading'
+  const tunnels = new Set<Duplex>()
+  const server = createServer((req, res) => {
+    void answer(req, res, phase, simulation)
+  })
+  server.keepAliveTimeout = keepAliveMs
+  server.requestTimeout = 0
+  server.on('upgrade', (req, socket, head) => {
+    const path = new URL(req.url ?? '/', 'http://simulator').pathname
+    if (path !== '/v1/realtime') refuseUpgrade(socket, '404 Not Found')
+    else if (needsKey(path) && !hasKey(req, options.apiKey))
+      refuseUpgrade(socket, '401 Unauthorized')
+    else {
+      tunnels.add(socket)
+      socket.once('close', () => tunnels.delete(socket))
+      void realtime(req, socket, head, simulation)
+    }
+  })
+
+  const cut = () => {
+    server.close()
+    server.closeAllConnections()
+    for (const tunnel of tunnels) tunnel.destroy()
+    engine.abortAll()
+  }
+  const close = async () => {
+    cut()
+    await delay(options.slowStop)
+    await gpu.close()
+  }
+  void gpu.lost.then(() => simulation.die('EngineCore died unexpectedly'))
+
+  const loaded = load(options, gpu, log).then(() => {
+    phase = 'serving'
+  })
+  try {
+    if (options.loadingAnswer === 'refuse') await loaded
+    else loaded.catch(() => {})
+    await listen(server, options)
+  } catch (error) {
+    await close()
+    throw error
+  }
+  const { port } = server.address() as AddressInfo
+  log(
+    vllmLine(
+      'APIServer',
+      'INFO',
+      'api_server.py:1971',
+      `Starting vLLM server on http://${options.host}:${port}`,
+    ),
+  )
+  void loaded.then(
+    () => log('INFO:     Application startup complete.'),
+    () => {},
+  )
+  return {
+    url: `http://${reachable(options.host)}:${port}`,
+    port,
+    loaded,
+    died,
+    async drain(timeoutMs) {
+      phase = 'stopping'
+      server.close()
+      const deadline = new AbortController()
+      await Promise.race([
+        engine.drained(),
+        delay(timeoutMs, undefined, { signal: deadline.signal }).catch(() => {}),
+      ])
+      deadline.abort()
+    },
+    close,
+  }
+}
+
+async function listen(server: Server, { host, port }: SimulatorOptions): Promise<void> {
+  server.listen(port, host)
+  try {
+    await once(server, 'listening')
+  } catch (error) {
+    throw new StartError(`OSError: cannot listen on ${host}:${port}: ${(error as Error).message}`)
+  }
+}
+
+const refuseUpgrade = (socket: Duplex, status: string) =>
+  socket.end(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n`)
+
+function reachable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1'
+  if (host === '::') return '[::1]'
+  return host.includes(':') ? `[${host}]` : host
+}
