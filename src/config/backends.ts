@@ -1,0 +1,105 @@
+import { splitCommand } from './command-words.ts'
+import {
+  commandLine,
+  devices,
+  dnsLabel,
+  duration,
+  isMap,
+  list,
+  variables,
+  type Kind,
+} from './kinds.ts'
+import { didYouMean } from './nearest-name.ts'
+import type { BackendSettings } from './types.ts'
+
+/** The fields of one entry of `backends` in the file; the reference is derived from it too. */
+export const backendFields = {
+  name: { kind: dnsLabel, meaning: 'Unique; state and metrics are kept under it. Required.' },
+  models: { kind: list, meaning: 'Served names that it may serve; all unless given.' },
+  gpus: { kind: devices, meaning: 'Its GPUs, set as CUDA_VISIBLE_DEVICES.' },
+  idleTimeout: {
+    kind: duration,
+    meaning: "Over the models' and the general `idleTimeout`; 0 keeps what is loaded.",
+  },
+  command: { kind: commandLine, meaning: 'Instead of the general `command`.' },
+  env: { kind: variables, meaning: 'Added to the environment of its processes.' },
+} satisfies Record<string, { kind: Kind<unknown, 'Ms' | ''>; meaning: string }>
+
+const fieldNames = Object.keys(backendFields)
+
+/** What entries take from the flat settings. */
+export interface BackendDefaults {
+  readonly command: string
+  readonly gpus: string | undefined
+}
+
+/** The one backend of somebody who lists none. */
+export function singleBackend(defaults: BackendDefaults): BackendSettings {
+  return {
+    name: 'vllm',
+    models: undefined,
+    gpus: defaults.gpus,
+    idleTimeoutMs: undefined,
+    command: splitCommand(defaults.command) ?? [],
+    env: {},
+  }
+}
+
+/** The list in the file; what is wrong with it goes to `complain`, and the entry is left out. */
+export function readBackends(
+  raw: unknown,
+  defaults: BackendDefaults,
+  complain: (problem: string) => void,
+): BackendSettings[] {
+  if (!Array.isArray(raw) || raw.length === 0) {
+    complain('backends: expected a list of at least one backend, such as `- name: vllm`')
+    return []
+  }
+  const backends = raw.map((entry, index) =>
+    readBackend(entry, defaults, (problem) => complain(`backends[${index}]${problem}`)),
+  )
+  const names = new Set<string>()
+  for (const [index, backend] of backends.entries()) {
+    if (backend === undefined) continue
+    if (names.has(backend.name)) {
+      complain(`backends[${index}].name: ${backend.name} is already taken; names must be unique`)
+    }
+    names.add(backend.name)
+  }
+  return backends.filter((backend) => backend !== undefined)
+}
+
+function readBackend(
+  entry: unknown,
+  defaults: BackendDefaults,
+  complain: (problem: string) => void,
+): BackendSettings | undefined {
+  if (!isMap(entry)) {
+    complain(': expected a map with at least a name')
+    return undefined
+  }
+  for (const key of Object.keys(entry).filter((key) => !fieldNames.includes(key))) {
+    complain(`.${key}: unknown field${didYouMean(key, fieldNames)}`)
+  }
+  const read = <T>(key: string, kind: Kind<T, 'Ms' | ''>): T | undefined => {
+    const given = entry[key]
+    if (given === undefined || given === null) return undefined
+    const value = kind.read(given)
+    if (value === undefined) {
+      complain(`.${key}: ${JSON.stringify(given)} is not understood; expected ${kind.expects}`)
+    }
+    return value
+  }
+  const fields = {
+    name: read('name', dnsLabel),
+    models: read('models', list),
+    gpus: read('gpus', devices),
+    idleTimeoutMs: read('idleTimeout', duration),
+    command: splitCommand(read('command', commandLine) ?? defaults.command) ?? [],
+    env: read('env', variables) ?? {},
+  }
+  const { name } = fields
+  if (name !== undefined) return { ...fields, name }
+  if (entry.name === undefined) complain('.name: is missing')
+  return undefined
+}

@@ -1,0 +1,48 @@
+import type { Definition } from './definition.ts'
+import type { Unit } from './kinds.ts'
+import type { SettingDefinitions, SettingKey } from './settings.ts'
+
+type Named<K extends string, U extends Unit> = K extends `${string}${U}`
+  ? U extends ''
+    ? K
+    : K
+  : `${K}${U}`
+
+type NameOf<K extends SettingKey> =
+  SettingDefinitions[K] extends Definition<infer _T, infer U> ? Named<K, U> : never
+
+type ValueOf<K extends SettingKey> =
+  SettingDefinitions[K] extends Definition<infer T, infer _U, infer Optional>
+    ? Optional extends true
+      ? T | undefined
+      : T
+    : never
+
+/** The table of settings with values: `idleTimeout` is `idleTimeoutMs`, `bodyLimit` is `bodyLimitBytes`. */
+export type FlatSettings = { readonly [K in SettingKey as NameOf<K>]: ValueOf<K> }
+
+/** One place that serves one model at a time. */
+export interface BackendSettings {
+  /** A DNS label; stable, since state and metrics are kept under it. */
+  readonly name: string
+  /** Served names that it may serve; undefined is all of them. */
+  readonly models: readonly string[] | undefined
+  /** Value for CUDA_VISIBLE_DEVICES; undefined leaves the variable alone. */
+  readonly gpus: string | undefined
+  /** Over the model's and the general one; 0 keeps what is loaded. */
+  readonly idleTimeoutMs: number | undefined
+  /** Words to run before the model's arguments; see `resolveCommand`. */
+  readonly command: readonly string[]
+  /** Added to the environment of its processes. */
+  readonly env: Readonly<Record<string, string>>
+}
+
+/** The effective configuration. */
+export interface Settings extends FlatSettings {
+  /** Never empty; one named `vllm` unless the file lists others. */
+  readonly backends: readonly BackendSettings[]
+  /** The file that was read. */
+  readonly configFile: string | undefined
+  /** Where each value came from: `flag --port`, `environment PORT`, `file x.yaml`, `default`. */
+  readonly sources: Readonly<Record<SettingKey | 'backends', string>>
+}
