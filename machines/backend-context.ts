@@ -75,7 +75,7 @@ export interface BackendContext {
   readonly model: Model | undefined
   /** Where a switch leads. */
   readonly target: string | undefined
-  /** A model that an operator asked for; it needs no waiter. */
+  /** A model that an operator, or a changed manifest, asked for; it needs no waiter. */
   readonly wish: string | undefined
   /** An operator wants it down; `held`: and down it stays until started. */
   readonly down: boolean
@@ -156,13 +156,15 @@ export function consult(context: BackendContext, loaded: string | undefined): Sw
     waiting: servable(context),
     residentSince: context.residentSince,
     costs: context.costs,
-    priorities: Object.fromEntries(Object.values(context.models).map(({ name, priority }) => [name, priority])),
+    priorities: Object.fromEntries(
+      Object.values(context.models).map(({ name, priority }) => [name, priority]),
+    ),
     settings: context.settings,
   })
 }
 
 /** What a backend that is free would load now: an operator's wish first, else what the policy says. */
-export function nextModel(context: BackendContext): { name: string; why: string } | undefined {
+export function nextModel(context: BackendContext): Turn | undefined {
   if (context.held || context.down) return undefined
   if (context.wish !== undefined && context.models[context.wish]) {
     return { name: context.wish, why: 'an operator asked for it' }
@@ -171,8 +173,15 @@ export function nextModel(context: BackendContext): { name: string; why: string 
   return answer.decision === 'switch' ? { name: answer.to, why: answer.why } : undefined
 }
 
+export interface Turn {
+  readonly name: string
+  readonly why: string
+  /** The same model with another manifest: it comes back even if nobody waits. */
+  readonly reload?: true
+}
+
 /** What a backend that is ready should turn to now, and why; undefined to stay. */
-export function nextTurn(context: BackendContext): { name: string; why: string } | undefined {
+export function nextTurn(context: BackendContext): Turn | undefined {
   const { model, models, wish, demand, generation } = context
   const known = model && models[model.name]
   if (!known) return undefined
@@ -190,13 +199,25 @@ export function waitsFor({ demand }: BackendContext, model: string | undefined):
   return demand.waiting.some((each) => each.model === model)
 }
 
-/** Whether the target of a switch still has a reason, now that nothing is unloaded yet (or just was). */
-export function stillWanted(context: BackendContext): boolean {
-  const { target, model, models, wish, held, down } = context
+/** Whether somebody (or an operator, or a reload) still wants the target of a switch. */
+export function targetWanted(context: BackendContext): boolean {
+  const { target, models, wish, held, down } = context
   if (target === undefined || held || down || !models[target]) return false
-  if (target === wish) return true
-  if (target === model?.name && models[target].revision !== model.revision) return true
-  return waitsFor(context, target) && mayStart(context, target)
+  return target === wish || (waitsFor(context, target) && mayStart(context, target))
+}
+
+/** The same while nothing is unloaded yet: a manifest that was changed back needs no reload. */
+export function switchWanted(context: BackendContext): boolean {
+  const { target, model, models } = context
+  if (model !== undefined && target === model.name) {
+    return models[target] !== undefined && models[target].revision !== model.revision
+  }
+  return targetWanted(context)
+}
+
+/** The operator's wish, or the reload, came true. */
+export function wishFulfilled({ wish, model, models }: BackendContext): boolean {
+  return wish !== undefined && wish === model?.name && models[wish]?.revision === model.revision
 }
 
 /** Nothing needs this backend down any more: an operator took the stop back, or the model came back as it was. */
@@ -234,7 +255,11 @@ export function forgetChanged(context: BackendContext, models: Models): BackendC
 }
 
 /** A moving average that follows changes (a new disk, a warm cache) within a few loads. */
-export function learn(costs: BackendContext['costs'], model: string, loadMs: number): BackendContext['costs'] {
+export function learn(
+  costs: BackendContext['costs'],
+  model: string,
+  loadMs: number,
+): BackendContext['costs'] {
   const before = costs[model]
   return { ...costs, [model]: before === undefined ? loadMs : before * 0.6 + loadMs * 0.4 }
 }

@@ -1,4 +1,13 @@
-import { assign, cancel, emit, enqueueActions, fromCallback, fromPromise, raise, setup } from 'xstate'
+import {
+  assign,
+  cancel,
+  emit,
+  enqueueActions,
+  fromCallback,
+  fromPromise,
+  raise,
+  setup,
+} from 'xstate'
 import {
   consult,
   failureOf,
@@ -10,17 +19,21 @@ import {
   nextTurn,
   order,
   remember,
-  stillWanted,
+  switchWanted,
+  targetWanted,
   waitsFor,
+  wishFulfilled,
   type BackendContext,
   type BackendEvent,
   type BackendFact,
   type BackendInput,
+  type Models,
 } from './backend-context.ts'
 import type { Started, StartPhase } from './driver.ts'
 import type { EngineLoad, Endpoint, StartFailure, StartOrder } from './types.ts'
 
 export interface AdmissionInput {
+  readonly backend: string
   readonly model: string
   readonly generation: number
   readonly endpoints: readonly Endpoint[]
@@ -61,9 +74,9 @@ const chart = setup({
     'something else was found': ({ context }) => context.observed.found !== 'nothing',
     'a model is wanted': ({ context }) => nextModel(context) !== undefined,
     'another turn is due': ({ context }) => nextTurn(context) !== undefined,
-    'the target is still wanted': ({ context }) => stillWanted(context),
-    'the target is wanted no more': ({ context }) => !stillWanted(context),
-    'somebody waits for what was lost': ({ context }) => waitsFor(context, context.model?.name),
+    'the wish came true': ({ context }) => wishFulfilled(context),
+    'the target is still wanted': ({ context }) => targetWanted(context),
+    'the switch lost its reason': ({ context }) => !switchWanted(context),
     'somebody waits for it': ({ context }) => waitsFor(context, context.model?.name),
     'an operator wants it down': ({ context }) => context.down,
     'nothing wants it down': ({ context }) => mayStayUp(context),
@@ -89,6 +102,12 @@ const chart = setup({
   },
   actions: {
     'say why': assign((_, params: { why: string }) => ({ because: params.why })),
+    'follow the catalogue': assign(({ context }, { models }: { models: Models }) => ({
+      models,
+      failures: forgetChanged(context, models),
+      wish: context.wish !== undefined && models[context.wish] ? context.wish : undefined,
+      model: follow(context, models),
+    })),
     'take its place': assign({ observed: { found: 'nothing' } }),
     adopt: assign(({ context }) => {
       const { observed, models, generation, now } = context
@@ -113,12 +132,20 @@ const chart = setup({
     ),
     'turn to the next': assign(({ context }) => {
       const next = nextTurn(context)
-      return next ? { target: next.name, because: `${next.name}: ${next.why}` } : {}
+      if (!next) return {}
+      return {
+        target: next.name,
+        wish: next.reload ? next.name : context.wish,
+        because: `${next.name}: ${next.why}`,
+      }
     }),
-    'turn to the same model again': assign(({ context }, params: { why: string }) => ({
-      target: context.model?.name,
-      because: params.why,
-    })),
+    'turn to the same model again': assign(
+      ({ context }, { why, reload = false }: { why: string; reload?: boolean }) => ({
+        target: context.model?.name,
+        wish: reload ? context.model?.name : context.wish,
+        because: why,
+      }),
+    ),
     'note the start': assign(({ context }, { endpoints, revision }: Started) => {
       const { model, costs, startedAt, now, wish, failures } = context
       if (!model) return {}
@@ -223,7 +250,7 @@ const callOff = [
     target: '#backend.switchingModel.unloading',
     actions: {
       type: 'turn to the same model again',
-      params: { why: 'its manifest changed while it was loading' },
+      params: { why: 'its manifest changed while it was loading', reload: true },
     },
   },
 ] as const
@@ -270,12 +297,7 @@ export const backendMachine = chart.createMachine({
       actions: [assign({ demand: ({ event }) => event.demand }), 'set the alarm'],
     },
     'catalogue changed': {
-      actions: assign(({ context, event }) => ({
-        models: event.models,
-        failures: forgetChanged(context, event.models),
-        wish: context.wish && event.models[context.wish] ? context.wish : undefined,
-        model: follow(context, event.models),
-      })),
+      actions: { type: 'follow the catalogue', params: ({ event }) => event },
     },
     // A timer may fire a little early: then the answer is still the same, and the alarm is set again.
     reconsider: { actions: 'set the alarm' },
@@ -369,6 +391,7 @@ export const backendMachine = chart.createMachine({
         {
           src: 'admit requests',
           input: ({ context }) => ({
+            backend: context.backend,
             model: context.model?.name ?? '',
             generation: context.generation,
             endpoints: context.endpoints,
@@ -394,6 +417,7 @@ export const backendMachine = chart.createMachine({
         },
       ],
       always: [
+        { guard: 'the wish came true', actions: assign({ wish: undefined }) },
         {
           guard: 'an operator wants it down',
           target: 'idle.draining',
@@ -424,7 +448,7 @@ export const backendMachine = chart.createMachine({
             ],
           },
           {
-            guard: 'somebody waits for what was lost',
+            guard: 'somebody waits for it',
             target: 'switchingModel.unloading',
             actions: [
               {
@@ -460,7 +484,13 @@ export const backendMachine = chart.createMachine({
         quiet: {
           always: { guard: 'a lease is out', target: 'serving' },
           // A changed idle timeout counts from now on.
-          on: { 'catalogue changed': { target: 'quiet', reenter: true } },
+          on: {
+            'catalogue changed': {
+              target: 'quiet',
+              reenter: true,
+              actions: { type: 'follow the catalogue', params: ({ event }) => event },
+            },
+          },
           after: {
             'idle timeout': {
               guard: 'idle has a time',
@@ -488,7 +518,7 @@ export const backendMachine = chart.createMachine({
               actions: { type: 'say why', params: { why: 'its model was removed' } },
             },
             {
-              guard: 'the target is wanted no more',
+              guard: 'the switch lost its reason',
               target: '#backend.ready',
               actions: [
                 assign({ target: undefined }),
@@ -606,7 +636,10 @@ export const backendMachine = chart.createMachine({
 })
 
 /** The running model with its new idle timeout and priority, but the revision that really runs. */
-function follow({ model }: BackendContext, models: BackendContext['models']): BackendContext['model'] {
+function follow(
+  { model }: BackendContext,
+  models: BackendContext['models'],
+): BackendContext['model'] {
   const facts = model && models[model.name]
   return facts ? { ...facts, revision: model.revision } : model
 }

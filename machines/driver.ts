@@ -45,7 +45,11 @@ export interface Driver {
    * Replicas up, until a ready endpoint's `/v1/models` names the model. Rejects with StartError as soon
    * as it is known that it cannot work. On abort it stops waiting; `stop` frees what was begun.
    */
-  start(order: StartOrder, signal: AbortSignal, onPhase: (phase: StartPhase) => void): Promise<Started>
+  start(
+    order: StartOrder,
+    signal: AbortSignal,
+    onPhase: (phase: StartPhase) => void,
+  ): Promise<Started>
   /** While ready. Calls `onLost` at once if it is lost already; returns the way to stop watching. */
   watch(backend: string, onLost: (lost: ReplicaLost) => void): () => void
   /** The engine's own running + waiting; undefined where it does not say. */

@@ -35,11 +35,12 @@ export type FleetEvent =
 
 export type FleetFact = { type: 'supervising' } | { type: 'observation failed'; message: string }
 
-const observations = fromPromise<Readonly<Record<string, Observed>>, { backends: readonly string[] }>(
-  () => {
-    throw new Error('this actor must be provided: fleetMachine.provide({ actors })')
-  },
-)
+const observations = fromPromise<
+  Readonly<Record<string, Observed>>,
+  { backends: readonly string[] }
+>(() => {
+  throw new Error('this actor must be provided: fleetMachine.provide({ actors })')
+})
 
 /**
  * Supervises the backends: looks at what is really there, spawns one actor per configured backend

@@ -39,15 +39,27 @@ const stay: SwitchAnswer = { decision: 'stay' }
  * Bound: for requests of finite length nobody waits longer than `maxWaitMs` + (models ahead + 1) ×
  * (drain + load + serving what was owed), because whoever is overdue goes strictly by age.
  */
-export const patientPolicy: SwitchPolicy = ({ now, loaded, leases, waiting, priorities, settings }) => {
+export const patientPolicy: SwitchPolicy = ({
+  now,
+  loaded,
+  leases,
+  waiting,
+  priorities,
+  settings,
+}) => {
   const others = waiting.filter((each) => each.model !== loaded)
   const next = first(others, now - settings.maxWaitMs, priorities)
   if (!next) return stay
-  if (loaded === undefined) return { decision: 'switch', to: next.model, why: 'somebody waits for it' }
+  if (loaded === undefined)
+    return { decision: 'switch', to: next.model, why: 'somebody waits for it' }
 
   const own = waiting.find((each) => each.model === loaded)
   if (leases === 0 && !own) {
-    return { decision: 'switch', to: next.model, why: 'somebody waits for it, nobody for the loaded model' }
+    return {
+      decision: 'switch',
+      to: next.model,
+      why: 'somebody waits for it, nobody for the loaded model',
+    }
   }
   const dueAt = Math.min(...others.map((each) => each.oldestAt)) + settings.maxWaitMs
   if (now < dueAt) return { decision: 'stay', reconsiderAt: dueAt }
@@ -61,7 +73,8 @@ function first(
   overdueBefore: number,
   priorities: Readonly<Record<string, number>>,
 ): Waiting | undefined {
-  const rank = (each: Waiting) => (each.oldestAt <= overdueBefore ? Infinity : (priorities[each.model] ?? 0))
+  const rank = (each: Waiting) =>
+    each.oldestAt <= overdueBefore ? Infinity : (priorities[each.model] ?? 0)
   return candidates.toSorted((a, b) => compare(rank(b), rank(a)) || a.oldestAt - b.oldestAt)[0]
 }
 

@@ -77,7 +77,12 @@ export interface EngineLoad {
 /** What a driver finds of a backend when the program starts. */
 export type Observed =
   | { readonly found: 'nothing' }
-  | { readonly found: 'ready'; readonly model: string; readonly revision: string; readonly endpoints: readonly Endpoint[] }
+  | {
+      readonly found: 'ready'
+      readonly model: string
+      readonly revision: string
+      readonly endpoints: readonly Endpoint[]
+    }
   | { readonly found: 'starting'; readonly model: string; readonly revision: string }
   | { readonly found: 'leaving' }
 

@@ -27,6 +27,11 @@ export interface Lease {
   /** Gives the place back; later calls do nothing. Called once the last byte is out, whatever happened. */
   release(): void
   /**
+   * The endpoint refused the connection, or dropped it before a byte of an answer: nobody is sent there
+   * for the next second, unless the driver verifies it again sooner. Called before `release`.
+   */
+  suspect(): void
+  /**
    * The forwarder sets it: called when the request must be cut (an explicit setting, a second signal,
    * or an operator). The forwarder then ends both sides and releases.
    */

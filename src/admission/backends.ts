@@ -1,0 +1,46 @@
+import type { ActorRefFrom, SnapshotFrom } from 'xstate'
+import type { backendMachine, BackendDefinition, BackendView } from '../../machines/index.ts'
+import type { Gate } from './gate.ts'
+
+export type BackendActor = ActorRefFrom<typeof backendMachine>
+export type BackendSnapshot = SnapshotFrom<typeof backendMachine>
+
+/** `{ ready: 'serving' }` as `ready.serving`. */
+export function stateName(value: BackendSnapshot['value']): string {
+  if (typeof value === 'string') return value
+  return Object.entries(value)
+    .map(([outer, inner]) =>
+      inner ? `${outer}.${stateName(inner as BackendSnapshot['value'])}` : outer,
+    )
+    .join(' ')
+}
+
+/** The model a backend has or is going to have; undefined while it goes down or rests. */
+export function heading(snapshot: BackendSnapshot): string | undefined {
+  const { target, model, down } = snapshot.context
+  if (down) return undefined
+  if (snapshot.matches('switchingModel')) return target
+  if (snapshot.matches('cold') || snapshot.matches({ idle: 'scalingDown' })) return undefined
+  return model?.name
+}
+
+/** What `chooseBackend` must know; before the actor exists, a backend counts as cold. */
+export function viewOf(
+  definition: BackendDefinition,
+  gate: Gate,
+  actor: BackendActor | undefined,
+): BackendView {
+  const snapshot = actor?.getSnapshot()
+  return {
+    name: definition.name,
+    models: definition.models,
+    heading: snapshot && heading(snapshot),
+    cold: snapshot?.matches('cold') ?? true,
+    held: snapshot?.context.held ?? false,
+    failing: (model) => {
+      const failure = snapshot?.context.failures[model]
+      return failure !== undefined && failure.retryAt > snapshot!.context.now()
+    },
+    load: gate.load,
+  }
+}

@@ -1,0 +1,304 @@
+import type { Demand, Endpoint } from '../../machines/index.ts'
+import type { ChillError } from '../errors/index.ts'
+import type { Clock } from './clock.ts'
+import type { AdmissionRequest, Lease } from './types.ts'
+import { WaitingLine, type Waiter } from './waiting-line.ts'
+
+/** How long an endpoint that refused a connection gets no new request; its end is usually known sooner. */
+const suspicionMs = 1_000
+
+interface OpenEndpoint {
+  readonly endpoint: Endpoint
+  leases: number
+  suspectUntil: number
+}
+
+interface OpenFor {
+  readonly model: string
+  readonly generation: number
+  readonly endpoints: readonly OpenEndpoint[]
+}
+
+/**
+ * The one place that counts a backend's leases and holds who waits for it. Everything in it is
+ * synchronous, so "closed" and "how many are out" are one moment, and no request slips between.
+ */
+export class Gate {
+  readonly backend: string
+  readonly #clock: Clock
+  readonly #onDemand: (demand: Demand) => void
+  readonly #lines = new Map<string, WaitingLine>()
+  readonly #leases = new Set<GateLease>()
+  readonly #drained = new Set<() => void>()
+  #open: OpenFor | undefined
+  #told = ''
+
+  /** `onDemand` is called at each edge: leases 0 ↔ some, and whatever changes who is first or owed. */
+  constructor(backend: string, clock: Clock, onDemand: (demand: Demand) => void) {
+    this.backend = backend
+    this.#clock = clock
+    this.#onDemand = onDemand
+  }
+
+  /** A lease, if the gate is open for the model, has room, and nobody waits ahead. */
+  tryAcquire(request: AdmissionRequest): Lease | undefined {
+    if (this.#open?.model !== request.model) return undefined
+    const line = this.#lines.get(request.model)
+    if (line && line.size > 0 && !isAhead(request, line)) return undefined
+    const place = this.#roomiest()
+    if (!place) return undefined
+    const lease = this.#lease(request, place, 0)
+    if (this.#leases.size === 1) this.#tell()
+    return lease
+  }
+
+  enqueue(waiter: Waiter): void {
+    this.#line(waiter.request.model).add(waiter)
+    this.#pump()
+    this.#tell()
+  }
+
+  /** False when it was not here any more: granted or refused already. */
+  leave(waiter: Waiter): boolean {
+    const left = this.#remove(waiter)
+    if (left) this.#tell()
+    return left
+  }
+
+  /** Admission begins for a verified model; whoever waits for it is served in order. */
+  openFor(model: string, generation: number, endpoints: readonly Endpoint[]): void {
+    this.#open = {
+      model,
+      generation,
+      endpoints: endpoints.map((endpoint) => ({ endpoint, leases: 0, suspectUntil: -Infinity })),
+    }
+    // Leases of before (a switch that was called off) still count against their endpoint.
+    for (const lease of this.#leases) {
+      const place = this.#placeOf(lease.endpoint)
+      if (place) place.leases++
+    }
+    this.#lines.get(model)?.oweAll()
+    this.#pump()
+    this.#tell()
+  }
+
+  /** From now on nobody gets in. Returns the leases that are out. */
+  close(): number {
+    this.#open = undefined
+    this.#tell()
+    return this.#leases.size
+  }
+
+  /** Resolves at the moment no lease is out. */
+  async whenDrained(signal: AbortSignal): Promise<void> {
+    if (this.#leases.size === 0 || signal.aborted) return
+    await new Promise<void>((resolve) => {
+      const dispose = () => {
+        this.#drained.delete(dispose)
+        signal.removeEventListener('abort', dispose)
+        resolve()
+      }
+      this.#drained.add(dispose)
+      signal.addEventListener('abort', dispose)
+    })
+  }
+
+  /** Takes everybody who waits for a model out of the gate, to be moved or refused. */
+  takeAll(model: string): Waiter[] {
+    const waiters = [...(this.#lines.get(model) ?? [])].sort(
+      (a, b) => a.request.arrivedAt - b.request.arrivedAt,
+    )
+    this.#lines.delete(model)
+    if (waiters.length > 0) this.#tell()
+    return waiters
+  }
+
+  refuseAll(model: string, error: () => ChillError): void {
+    for (const waiter of this.takeAll(model)) waiter.refuse(error())
+  }
+
+  /** Ends the leases that are out: an explicit setting, a second signal, or an operator. */
+  cut(reason: string): void {
+    for (const lease of [...this.#leases]) lease.onCut?.(reason)
+  }
+
+  get openModel(): string | undefined {
+    return this.#open?.model
+  }
+
+  get leases(): readonly Lease[] {
+    return [...this.#leases]
+  }
+
+  get leaseCount(): number {
+    return this.#leases.size
+  }
+
+  get load(): number {
+    let load = this.#leases.size
+    for (const line of this.#lines.values()) load += line.size
+    return load
+  }
+
+  get endpoints(): { url: string; leases: number; maxInFlight: number }[] {
+    return (this.#open?.endpoints ?? []).map(({ endpoint: { url, maxInFlight }, leases }) => ({
+      url,
+      leases,
+      maxInFlight,
+    }))
+  }
+
+  /** Who waits, by model; `oldestAt` in ms of the clock. */
+  waiting(): { model: string; count: number; bytes: number; oldestAt: number; owed: number }[] {
+    return [...this.#lines]
+      .filter(([, line]) => line.size > 0)
+      .map(([model, line]) => ({
+        model,
+        count: line.size,
+        bytes: line.bytes,
+        oldestAt: line.head?.request.arrivedAt ?? 0,
+        owed: line.owed,
+      }))
+  }
+
+  waitingFor(model: string): number {
+    return this.#lines.get(model)?.size ?? 0
+  }
+
+  demand(): Demand {
+    return {
+      openFor: this.#open?.generation,
+      leases: this.#leases.size,
+      waiting: [...this.#lines]
+        .filter(([, line]) => line.size > 0)
+        .map(([model, line]) => ({
+          model,
+          count: line.size,
+          oldestAt: line.head?.request.arrivedAt ?? 0,
+          owed: line.owed,
+        })),
+    }
+  }
+
+  #line(model: string): WaitingLine {
+    let line = this.#lines.get(model)
+    if (!line) this.#lines.set(model, (line = new WaitingLine()))
+    return line
+  }
+
+  #remove(waiter: Waiter): boolean {
+    const { model } = waiter.request
+    const line = this.#lines.get(model)
+    if (!line?.remove(waiter)) return false
+    if (line.size === 0) this.#lines.delete(model)
+    return true
+  }
+
+  /** Serves who waits while there is room. True when somebody was served. */
+  #pump(): boolean {
+    const line = this.#open && this.#lines.get(this.#open.model)
+    if (!line) return false
+    let served = false
+    for (let waiter = line.head; waiter; waiter = line.head) {
+      const place = this.#roomiest()
+      if (!place) break
+      this.#remove(waiter)
+      const { request } = waiter
+      waiter.grant(this.#lease(request, place, this.#clock.now() - request.arrivedAt))
+      served = true
+    }
+    return served
+  }
+
+  #lease(request: AdmissionRequest, place: OpenEndpoint, waitedMs: number): Lease {
+    const lease = new GateLease(request, this.backend, place.endpoint, waitedMs, this)
+    place.leases++
+    this.#leases.add(lease)
+    return lease
+  }
+
+  /** @internal Called by the lease. */
+  giveBack(lease: GateLease): void {
+    if (!this.#leases.delete(lease)) return
+    const place = this.#placeOf(lease.endpoint)
+    if (place) place.leases--
+    const served = this.#pump()
+    if (this.#leases.size === 0) for (const drained of [...this.#drained]) drained()
+    else if (!served) return
+    this.#tell()
+  }
+
+  /** @internal Called by the lease. */
+  suspect(endpoint: Endpoint): void {
+    const place = this.#placeOf(endpoint)
+    if (!place) return
+    place.suspectUntil = this.#clock.now() + suspicionMs
+    this.#clock.setTimeout(() => {
+      this.#pump()
+      this.#tell()
+    }, suspicionMs)
+  }
+
+  #placeOf({ incarnation }: Endpoint): OpenEndpoint | undefined {
+    return this.#open?.endpoints.find(({ endpoint }) => endpoint.incarnation === incarnation)
+  }
+
+  #roomiest(): OpenEndpoint | undefined {
+    let best: OpenEndpoint | undefined
+    for (const place of this.#open?.endpoints ?? []) {
+      if (place.leases >= place.endpoint.maxInFlight) continue
+      if (place.suspectUntil !== -Infinity && place.suspectUntil > this.#clock.now()) continue
+      if (!best || place.leases < best.leases) best = place
+    }
+    return best
+  }
+
+  /** Only edges are told: with many leases out, one more or less changes nothing for the chart. */
+  #tell(): void {
+    const demand = this.demand()
+    const edge = `${demand.openFor}|${demand.leases > 0}|${demand.waiting
+      .map(({ model, oldestAt, owed }) => `${model}:${oldestAt}:${owed > 0}`)
+      .join('|')}`
+    if (edge === this.#told) return
+    this.#told = edge
+    this.#onDemand(demand)
+  }
+}
+
+/** Who comes back with an older arrival than the first in line is not behind that line. */
+function isAhead(request: AdmissionRequest, line: WaitingLine): boolean {
+  const head = line.head
+  return head !== undefined && request.arrivedAt < head.request.arrivedAt
+}
+
+/** A class, as each is created on the hot path and has identity and a life time. */
+class GateLease implements Lease {
+  readonly request: AdmissionRequest
+  readonly backend: string
+  readonly endpoint: Endpoint
+  readonly waitedMs: number
+  onCut: ((reason: string) => void) | undefined = undefined
+  readonly #gate: Gate
+
+  constructor(
+    request: AdmissionRequest,
+    backend: string,
+    endpoint: Endpoint,
+    waitedMs: number,
+    gate: Gate,
+  ) {
+    this.request = request
+    this.backend = backend
+    this.endpoint = endpoint
+    this.waitedMs = waitedMs
+    this.#gate = gate
+  }
+
+  release(): void {
+    this.#gate.giveBack(this)
+  }
+
+  suspect(): void {
+    this.#gate.suspect(this.endpoint)
+  }
+}

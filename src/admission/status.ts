@@ -1,0 +1,69 @@
+import type { BackendDefinition } from '../../machines/index.ts'
+import { stateName, type BackendActor } from './backends.ts'
+import type { Clock } from './clock.ts'
+import type { Gate } from './gate.ts'
+
+/** What operators see of one backend; plain data, without anything secret. */
+export function statusOf(
+  definition: BackendDefinition,
+  gate: Gate,
+  actor: BackendActor | undefined,
+  since: number | undefined,
+  clock: Clock,
+) {
+  const now = clock.now()
+  const snapshot = actor?.getSnapshot()
+  const context = snapshot?.context
+  const state = snapshot ? stateName(snapshot.value) : 'observing'
+  const draining = state.endsWith('draining')
+  return {
+    name: definition.name,
+    state,
+    ...(context?.model && { model: context.model.name, revision: context.model.revision }),
+    ...(context?.target !== undefined && { target: context.target }),
+    ...(definition.models && { models: [...definition.models] }),
+    generation: context?.generation ?? 0,
+    held: context?.held ?? false,
+    because: context?.because ?? 'the program looks at what is there',
+    since: isoTime(since ?? now),
+    endpoints: gate.endpoints,
+    leases: gate.leaseCount,
+    waiting: gate.waiting().map(({ model, count, bytes, oldestAt }) => ({
+      model,
+      count,
+      bytes,
+      oldestMs: Math.round(now - oldestAt),
+    })),
+    blocking: draining
+      ? gate.leases.map(({ request }) => ({
+          id: request.id,
+          path: request.path,
+          model: request.model,
+          sinceMs: Math.round(now - request.arrivedAt),
+        }))
+      : [],
+    ...(context?.model &&
+      (state === 'creatingResources' || state === 'scalingUp') && {
+        progress: {
+          phase: context.phase ?? 'resources',
+          elapsedMs: Math.round(now - context.startedAt),
+          ...(context.costs[context.model.name] !== undefined && {
+            usualMs: Math.round(context.costs[context.model.name]!),
+          }),
+        },
+      }),
+    failures: Object.values(context?.failures ?? {}).map((failure) => ({
+      model: failure.model,
+      reason: failure.reason,
+      message: failure.message,
+      log: [...(failure.log ?? [])],
+      attempts: failure.attempts,
+      at: isoTime(failure.at),
+      retryInMs: Math.max(0, Math.round(failure.retryAt - now)),
+    })),
+  }
+}
+
+export function isoTime(ms: number): string {
+  return new Date(ms).toISOString()
+}

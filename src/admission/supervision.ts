@@ -1,0 +1,113 @@
+import { createActor, type ActorRefFrom } from 'xstate'
+import {
+  fleetMachine,
+  type BackendDefinition,
+  type BackendFact,
+  type Driver,
+  type Models,
+  type SwitchPolicy,
+} from '../../machines/index.ts'
+import { stateName, type BackendActor } from './backends.ts'
+import type { Clock } from './clock.ts'
+import { chartsWith } from './effects.ts'
+import type { Gate } from './gate.ts'
+import type { Log } from './settings.ts'
+
+/** A step of a backend's chart, for the log, metrics and the event stream. */
+export interface Transition {
+  readonly backend: string
+  readonly from: string
+  readonly to: string
+  readonly model: string | undefined
+  readonly generation: number
+  readonly because: string
+  /** ms that the state left had lasted. */
+  readonly afterMs: number
+}
+
+export interface SupervisionOptions {
+  readonly driver: Driver
+  readonly backends: readonly BackendDefinition[]
+  readonly models: Models
+  readonly policy: SwitchPolicy
+  readonly gates: ReadonlyMap<string, Gate>
+  readonly clock: Clock
+  readonly log: Log
+  onFact(fact: BackendFact): void
+  onTransition(transition: Transition): void
+}
+
+export interface Supervision {
+  readonly fleet: ActorRefFrom<typeof fleetMachine>
+  readonly backends: ReadonlyMap<string, BackendActor>
+  /** Clock of the state each backend is in, ms. */
+  readonly since: ReadonlyMap<string, number>
+}
+
+/** Starts the fleet's actor and listens: backends appear once it has seen what is really there. */
+export function supervise(options: SupervisionOptions): Supervision {
+  const { driver, gates, clock, log } = options
+  const backends = new Map<string, BackendActor>()
+  const since = new Map<string, number>()
+  const fleet = createActor(chartsWith(driver, gates, clock), {
+    input: {
+      backends: options.backends,
+      models: options.models,
+      policy: options.policy,
+      now: () => clock.now(),
+    },
+    clock: {
+      setTimeout: (callback: () => void, ms: number) => clock.setTimeout(callback, ms),
+      clearTimeout: (timer: unknown) => clock.clearTimeout(timer),
+    },
+  })
+
+  const follow = (name: string, actor: BackendActor) => {
+    backends.set(name, actor)
+    since.set(name, clock.now())
+    let last = stateName(actor.getSnapshot().value)
+    actor.on('*', options.onFact)
+    actor.subscribe({
+      next: (snapshot) => {
+        const state = stateName(snapshot.value)
+        if (state === last) return
+        const now = clock.now()
+        const { model, generation, because } = snapshot.context
+        const transition: Transition = {
+          backend: name,
+          from: last,
+          to: state,
+          model: model?.name,
+          generation,
+          because,
+          afterMs: Math.round(now - (since.get(name) ?? now)),
+        }
+        last = state
+        since.set(name, now)
+        // Between serving and quiet it goes with every request: not worth a line.
+        const level =
+          transition.from.startsWith('ready') && state.startsWith('ready') ? 'debug' : 'info'
+        log[level]({ ...transition }, `${name}: ${transition.from} → ${state}, ${because}`)
+        options.onTransition(transition)
+      },
+      error: (error) => log.error({ backend: name, err: error }, `${name}: the actor failed`),
+    })
+    // Who asked while nobody knew yet what is there.
+    const gate = gates.get(name)
+    if (gate) actor.send({ type: 'demand changed', demand: gate.demand() })
+  }
+
+  fleet.on('observation failed', ({ message }) =>
+    log.error({ message }, `cannot tell what is running, so nothing is started yet: ${message}`),
+  )
+  fleet.subscribe({
+    next: ({ context }) => {
+      for (const [name, actor] of Object.entries(context.spawned)) {
+        if (!backends.has(name)) follow(name, actor)
+      }
+    },
+    error: (error) => log.error({ err: error }, 'the fleet failed'),
+  })
+  fleet.start()
+  return { fleet, backends, since }
+}
