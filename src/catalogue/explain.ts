@@ -1,0 +1,109 @@
+import type { z } from 'zod'
+import { didYouMean } from '../config/index.ts'
+
+type Issue = z.core.$ZodIssue
+type Path = readonly PropertyKey[]
+
+/** What is wrong with one field, for the person who wrote it. */
+export interface Fault {
+  readonly path: Path
+  /** `spec.maxModelLen: 12 is too small; at least 512 is allowed`. */
+  readonly message: string
+}
+
+/** One fault per field; `input` is what was validated, `knownFields` what may stand in `spec`. */
+export function explain(
+  issues: readonly Issue[],
+  input: unknown,
+  knownFields: readonly string[],
+): Fault[] {
+  return issues.flatMap((issue): Fault[] => {
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({
+        path: [...issue.path, key],
+        message: `${written([...issue.path, key])}: unknown field${didYouMean(key, knownFields)}`,
+      }))
+    }
+    const value = valueAt(input, issue.path)
+    const field = written(issue.path)
+    if (value === undefined) return [{ path: issue.path, message: `${field}: is missing` }]
+    return [{ path: issue.path, message: `${field}: ${whatIsWrong(issue, value)}` }]
+  })
+}
+
+function whatIsWrong(issue: Issue, value: unknown): string {
+  const given = shown(value)
+  switch (issue.code) {
+    case 'invalid_type':
+      return `${given} is not ${expectedType(issue.expected, value)}`
+    case 'too_small':
+      return issue.origin === 'string' || issue.origin === 'array'
+        ? 'must not be empty'
+        : `${given} is too small; at least ${issue.minimum} is allowed`
+    case 'too_big':
+      return `${given} is too large; at most ${issue.maximum} is allowed`
+    case 'invalid_value': {
+      const words = issue.values.map(String)
+      const allowed = words.map((word) => (word === '' ? '"" (none)' : word)).join(', ')
+      return `${given} is not one of ${allowed}${didYouMean(String(value), words)}`
+    }
+    case 'invalid_key':
+      return `the name ${issue.issues[0]?.message ?? 'is not allowed'}`
+    case 'invalid_union':
+      return describeUnion(issue.errors, value)
+    default:
+      return `${given} ${issue.message}`
+  }
+}
+
+/** Of several forms, the one that was meant: where the type fits and something else is wrong. */
+function describeUnion(errors: readonly (readonly Issue[])[], value: unknown): string {
+  const meant = errors.find((issues) =>
+    issues.every((issue) => issue.code !== 'invalid_type' || issue.path.length > 0),
+  )?.[0]
+  if (meant === undefined) return `${shown(value)} is neither text nor a list of texts`
+  const inner = valueAt(value, meant.path)
+  return whatIsWrong(meant, inner)
+}
+
+function expectedType(expected: string, value: unknown): string {
+  switch (expected) {
+    case 'int':
+      return 'a whole number'
+    case 'string':
+      return typeof value === 'number' || typeof value === 'boolean'
+        ? `text; put it in quotes: "${value}"`
+        : 'text'
+    case 'boolean':
+      return 'true or false'
+    case 'array':
+      return 'a list'
+    case 'record':
+    case 'object':
+      return 'a map'
+    default:
+      return `a ${expected}`
+  }
+}
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value)
+  return text.length > 60 ? `${text.slice(0, 57)}…` : text
+}
+
+/** `spec.extraArgs[0]`. */
+function written(path: Path): string {
+  return path
+    .map((step) => (typeof step === 'number' ? `[${step}]` : `.${String(step)}`))
+    .join('')
+    .replace(/^\./, '')
+}
+
+function valueAt(input: unknown, path: Path): unknown {
+  let value = input
+  for (const step of path) {
+    if (typeof value !== 'object' || value === null) return undefined
+    value = (value as Record<PropertyKey, unknown>)[step]
+  }
+  return value
+}

@@ -1,0 +1,119 @@
+import { resolve } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import { ConfigError } from '../config/index.ts'
+import type { ModelDefaults } from './facts.ts'
+import { followFiles, nothingKnown, type Known } from './follow-files.ts'
+import { readManifestFiles, shownPath } from './manifest-files.ts'
+import { tellChanges, type ChangeListeners } from './tell-changes.ts'
+import type { Catalogue, CatalogueModel } from './types.ts'
+import { watchPath } from './watch-path.ts'
+
+/** Watches miss what happens behind links and on some network file systems. */
+const lookAgainMs = 30_000
+
+export interface FolderCatalogueOptions extends ChangeListeners {
+  /** A folder of manifests, or one file. */
+  readonly path: string
+  /** For what a manifest leaves open; from the settings. */
+  readonly defaults: ModelDefaults
+}
+
+/**
+ * The models of a folder, followed as it changes. A broken file, and a folder that is not there for a
+ * while, leave in force what was good before; a deleted file takes its models with it.
+ * @throws ConfigError when there is nothing at `path` at the start.
+ */
+export async function openFolderCatalogue(options: FolderCatalogueOptions): Promise<Catalogue> {
+  const path = resolve(options.path)
+  const { defaults } = options
+  const listeners = new Set<() => void>()
+  let known: Known = nothingKnown
+  let models: ReadonlyMap<string, CatalogueModel> = new Map()
+  let byAnyName: ReadonlyMap<string, CatalogueModel> = new Map()
+  let reading: Promise<void> | undefined
+  let isStale = false
+  let isClosed = false
+
+  const watching = watchPath(path, refresh)
+  watching.arm()
+  try {
+    adopt(followFiles(known, await readManifestFiles(path), defaults))
+  } catch (error) {
+    watching.close()
+    throw new ConfigError([`models: ${shownPath(path)} ${whyNot(error)}`])
+  }
+  const lookAgain = setInterval(refresh, lookAgainMs).unref()
+
+  /** One reading at a time; a change during one makes another. */
+  function refresh(): void {
+    isStale = true
+    reading ??= readWhileStale().finally(() => {
+      reading = undefined
+    })
+  }
+
+  async function readWhileStale(): Promise<void> {
+    while (isStale) {
+      isStale = false
+      if (isClosed) return
+      watching.arm()
+      const next = await readManifestFiles(path).then(
+        (files) => followFiles(known, files, defaults),
+        (error: unknown): Known => ({
+          ...known,
+          problems: [
+            {
+              source: shownPath(path),
+              message: `${whyNot(error)}; the models known so far stay`,
+            },
+          ],
+        }),
+      )
+      if (!isClosed) adopt(next)
+    }
+  }
+
+  function adopt(next: Known): void {
+    const before = known
+    known = next
+    const isSame =
+      next.models.length === before.models.length &&
+      next.models.every((model, index) => model === before.models[index]) &&
+      isDeepStrictEqual(next.problems, before.problems)
+    if (isSame) return
+    models = new Map(next.models.map((model) => [model.name, model]))
+    byAnyName = new Map(
+      next.models.flatMap((model) => [model.name, ...model.aliases].map((name) => [name, model])),
+    )
+    tellChanges(before, next, options)
+    for (const listener of listeners) listener()
+  }
+
+  return {
+    get models() {
+      return models
+    },
+    get problems() {
+      return known.problems
+    },
+    find: (name) => byAnyName.get(name),
+    subscribe(listener) {
+      listeners.add(listener)
+      return () => listeners.delete(listener)
+    },
+    async close() {
+      isClosed = true
+      clearInterval(lookAgain)
+      watching.close()
+      listeners.clear()
+      await reading
+    },
+  }
+}
+
+function whyNot(error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ENOENT'
+    ? 'does not exist; create the folder, or name another with `--models`'
+    : `cannot be read (${code ?? String(error)})`
+}
