@@ -13,10 +13,13 @@ export interface Exit {
 export class FailureSigns {
   /** The first line that says the GPU's memory did not suffice. */
   outOfMemory: string | undefined
+  /** The last exception with a message of its own. */
+  cause: string | undefined
   portTaken = false
 
   read(line: string): void {
     if (outOfMemory.test(line)) this.outOfMemory ??= line.trim()
+    if (exception.test(line) && !pointsElsewhere.test(line)) this.cause = line.trim()
     if (portTaken.test(line)) this.portTaken = true
   }
 }
@@ -27,6 +30,12 @@ export class FailureSigns {
  */
 const outOfMemory =
   /\b(?:CUDA|HIP|XPU)\b.*out of memory|OutOfMemoryError|CUDA_ERROR_OUT_OF_MEMORY|Free memory on device .* is less than desired|No available memory for the cache blocks/i
+
+/** `ValueError: …`, `vllm.exceptions.SomeError: …`, behind whatever a log format puts before it. */
+const exception = /\b[A-Z]\w*(?:Error|Exception): \S/
+
+/** vLLM's front ends its own traceback with "Engine core initialization failed. See root cause above." */
+const pointsElsewhere = /See root cause above/
 
 /** Python's errno 98 (Linux) and 48 (macOS), Node's EADDRINUSE. */
 const portTaken = /address already in use|EADDRINUSE/i
@@ -51,8 +60,8 @@ export function exitedWhileLoading(
     const message = `not enough GPU memory: ${ended}: ${signs.outOfMemory}`
     return new StartError({ reason: 'out_of_memory', message, log })
   }
-  const last = log.at(-1)
-  const message = last === undefined ? `${ended}, and wrote nothing` : `${ended}: ${last.trim()}`
+  const said = signs.cause ?? log.at(-1)?.trim()
+  const message = said === undefined ? `${ended}, and wrote nothing` : `${ended}: ${said}`
   return new StartError({ reason: 'exited', message, log })
 }
 
