@@ -8,6 +8,7 @@ type Register = (cli: CAC, terminal: Terminal) => void
 
 /** Loaded only when asked for: `status` need not wait for the whole proxy to be read. */
 const commands: Record<string, () => Promise<Register>> = {
+  simulate: async () => (await import('./simulate.ts')).registerSimulate,
   models: async () => (await import('./models.ts')).registerModels,
   status: async () => (await import('./status.ts')).registerStatus,
   switch: async () => (await import('./switch.ts')).registerSwitch,
@@ -30,6 +31,13 @@ async function run(argv: string[], terminal: Terminal): Promise<number> {
   if (first === '--version' || first === '-v') {
     terminal.print(`vllm-chill ${version}`)
     return 0
+  }
+
+  if (first === 'simulate') {
+    // A command line meant for vLLM, with flags that nobody here knows: the simulator reads it itself.
+    const { runSimulator } = await import('../simulator/index.ts')
+    await runSimulator(argv.slice(3))
+    return Number(process.exitCode ?? 0)
   }
 
   const cli = cac('vllm-chill')
