@@ -1,4 +1,5 @@
 import type { CAC } from 'cac'
+import { groups } from './definition.ts'
 import { definitionOf, flagsOf, kebabCase, variablesOf } from './names.ts'
 import { fallbackText } from './reference.ts'
 import { settingKeys, type SettingKey } from './settings.ts'
@@ -26,10 +27,39 @@ function placeholderOf(key: SettingKey): string {
   return placeholder === 'true|false' ? '[true|false]' : `<${placeholder}>`
 }
 
+/** The first sentence, as the flags call things; the rest stands in the reference. */
 function describe(key: SettingKey): string {
-  const meaning = definitionOf(key).meaning.replaceAll('`', '')
-  return `${meaning} (${fallbackText(key).replaceAll('`', '')}) [${variablesOf(key).join(', ')}]`
+  const [sentence = ''] = definitionOf(key).meaning.split(/(?<=\.)(?: |$)/)
+  return `${inFlags(sentence)} (default: ${inFlags(fallbackText(key))}) [${variablesOf(key).join(', ')}]`
 }
+
+function inFlags(markdown: string): string {
+  return markdown.replaceAll(/`([^`]*)`/g, (_, word: string) =>
+    settingKeys.includes(word as SettingKey) ? `--${kebabCase(word)}` : word,
+  )
+}
+
+interface HelpSection {
+  title?: string
+  body: string
+}
+
+/** cac's help with the options of settings under the headings of their groups. */
+export function groupHelp(sections: readonly HelpSection[]): HelpSection[] {
+  return sections.flatMap((section) => {
+    if (section.title !== 'Options') return [section]
+    const lines = new Map<string, string[]>()
+    for (const line of section.body.split('\n')) {
+      const title = groupByFlag.get(/--[\w-]+/.exec(line)?.[0] ?? '') ?? 'Options'
+      lines.set(title, [...(lines.get(title) ?? []), line])
+    }
+    return [...lines].map(([title, body]) => ({ title, body: body.join('\n') }))
+  })
+}
+
+const groupByFlag = new Map(
+  settingKeys.flatMap((key) => flagsOf(key).map((flag) => [flag, groups[definitionOf(key).group]])),
+)
 
 /**
  * The settings among the options of a cac command; `besides` are those of the command itself. cac makes

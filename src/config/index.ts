@@ -5,6 +5,12 @@ export { didYouMean, nearestName } from './nearest-name.ts'
 export { formatSize, parseSize } from './sizes.ts'
 export type { BackendSettings, FlatSettings, Settings } from './types.ts'
 export type { SettingKey } from './settings.ts'
-export { registerSettings, settingsFromFlags } from './flags.ts'
+export { groupHelp, registerSettings, settingsFromFlags } from './flags.ts'
 export { loadSettings, type LoadOptions } from './load.ts'
 export { backendFields, groups, settingsJsonSchema, settingsReference } from './reference.ts'
+export {
+  reportSettings,
+  type ReportedBackend,
+  type ReportedSetting,
+  type SettingsReport,
+} from './report.ts'
