@@ -6,9 +6,16 @@ import { version } from './version.ts'
 
 type Register = (cli: CAC, terminal: Terminal) => void
 
+interface Section {
+  title?: string
+  body: string
+}
+
 /** Loaded only when asked for: `status` need not wait for the whole proxy to be read. */
 const commands: Record<string, () => Promise<Register>> = {
   simulate: async () => (await import('./simulate.ts')).registerSimulate,
+  config: async () => (await import('./config.ts')).registerConfig,
+  validate: async () => (await import('./validate.ts')).registerValidate,
   models: async () => (await import('./models.ts')).registerModels,
   status: async () => (await import('./status.ts')).registerStatus,
   switch: async () => (await import('./switch.ts')).registerSwitch,
@@ -41,7 +48,8 @@ async function run(argv: string[], terminal: Terminal): Promise<number> {
   }
 
   const cli = cac('vllm-chill')
-  cli.help(readable).version(version)
+  const group = await grouping(first)
+  cli.help((sections) => group(readable(sections))).version(version)
   cli.example('  $ vllm-chill serve --models ./models --idle-timeout 5m')
   cli.example('  $ vllm-chill status')
   cli.example('  $ vllm-chill switch qwen3-coder-30b-fp8')
@@ -57,8 +65,14 @@ async function run(argv: string[], terminal: Terminal): Promise<number> {
   return typeof code === 'number' ? code : Number(process.exitCode ?? 0)
 }
 
+/** The commands that take every setting show them in groups. */
+async function grouping(first: string | undefined): Promise<(sections: Section[]) => Section[]> {
+  if (first !== 'serve' && first !== 'config') return (sections) => sections
+  return (await import('../config/index.ts')).groupHelp
+}
+
 /** cac's help, without its list of further helps and without the defaults of `--no-…`. */
-function readable(sections: { title?: string; body: string }[]) {
+function readable(sections: Section[]): Section[] {
   for (const section of sections) {
     section.body = section.body
       .replaceAll(/(^ *--no-.*) \(default: true\)$/gm, '$1')

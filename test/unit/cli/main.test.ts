@@ -38,6 +38,19 @@ describe('the command line', () => {
     }
   })
 
+  it('config --help shows every setting, in groups', async () => {
+    const { code, printed } = await run('config', '--help')
+    expect(code).toBe(0)
+    expect(printed).toContain('--idle-timeout <duration>')
+    expect(printed.match(/^[A-Z].*:$/gm)?.length).toBeGreaterThan(4)
+  })
+
+  it('a broken configuration is a usage error that names the nearest flag', async () => {
+    const { code, said } = await run('config', '--idle-timout', '3s')
+    expect(code).toBe(2)
+    expect(said).toBe('vllm-chill: --idle-timout: unknown flag; did you mean --idle-timeout?\n')
+  })
+
   it.each(['models', 'status', 'switch', 'start', 'stop'])('%s --help', async (command) => {
     const { code, printed } = await run(command, '--help')
     expect(code).toBe(0)

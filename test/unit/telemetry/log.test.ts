@@ -47,7 +47,12 @@ describe('log', () => {
     { headers: { Authorization: 'Bearer s3cret', 'x-api-key': 's3cret', cookie: 'a=s3cret' } },
     { headers: new Headers({ 'X-Api-Key': 's3cret', 'Set-Cookie': 's3cret' }) },
     { config: { backends: [{ backendKey: 's3cret', env: { HF_TOKEN: 's3cret' } }] } },
-    { apiKey: 's3cret', client_keys: ['s3cret'], operationsToken: 's3cret' },
+    {
+      apiKey: 's3cret',
+      client_keys: ['s3cret'],
+      operationsToken: 's3cret',
+      backendApiKey: 's3cret',
+    },
     { byName: new Map([['token', 's3cret']]), all: new Set([{ password: 's3cret' }]) },
   ])('never shows a secret: case %#', (fields) => {
     const { log, lines } = logInto()
@@ -56,6 +61,12 @@ describe('log', () => {
     expect(lines).toHaveLength(2)
     expect(lines.join('')).toContain('[secret]')
     expect(lines.join('')).not.toContain('s3cret')
+  })
+
+  it('shows what only sounds like a secret', () => {
+    const { log, last } = logInto()
+    log.info({ maxTokens: 5, tokens: 7, apiKeysFile: '/etc/keys', keys: 2 })
+    expect(last()).toMatchObject({ maxTokens: 5, tokens: 7, apiKeysFile: '/etc/keys', keys: 2 })
   })
 
   it('never shows what was asked and answered', () => {
