@@ -11,7 +11,8 @@ export {
   type Demand,
   type Models,
 } from './backend-context.ts'
-export { backendMachine, type AdmissionInput } from './backend.ts'
+export { backendMachine } from './backend.ts'
+export type { AdmissionInput } from './backend-vocabulary.ts'
 export { chooseBackend, type BackendView, type Choice } from './choose-backend.ts'
 export {
   fleetMachine,

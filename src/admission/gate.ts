@@ -119,7 +119,7 @@ export class Gate {
 
   /** Ends the leases that are out: an explicit setting, a second signal, or an operator. */
   cut(reason: string): void {
-    for (const lease of [...this.#leases]) lease.onCut?.(reason)
+    for (const lease of this.leases) lease.onCut?.(reason)
   }
 
   get openModel(): string | undefined {
@@ -223,7 +223,7 @@ export class Gate {
     const place = this.#placeOf(lease.endpoint)
     if (place) place.leases--
     const served = this.#pump()
-    if (this.#leases.size === 0) for (const drained of [...this.#drained]) drained()
+    if (this.#leases.size === 0) for (const drained of this.#drained) drained()
     else if (!served) return
     this.#tell()
   }

@@ -1,11 +1,11 @@
 import { createActor, type ActorRefFrom } from 'xstate'
-import {
+import type {
+  BackendDefinition,
+  BackendFact,
+  Driver,
   fleetMachine,
-  type BackendDefinition,
-  type BackendFact,
-  type Driver,
-  type Models,
-  type SwitchPolicy,
+  Models,
+  SwitchPolicy,
 } from '../../machines/index.ts'
 import { stateName, type BackendActor } from './backends.ts'
 import type { Clock } from './clock.ts'
@@ -27,31 +27,31 @@ export interface Transition {
 
 export interface SupervisionOptions {
   readonly driver: Driver
-  readonly backends: readonly BackendDefinition[]
+  readonly definitions: readonly BackendDefinition[]
   readonly models: Models
   readonly policy: SwitchPolicy
   readonly gates: ReadonlyMap<string, Gate>
+  /** Filled here, as the fleet spawns them. */
+  readonly backends: Map<string, BackendActor>
   readonly clock: Clock
   readonly log: Log
-  onFact(fact: BackendFact): void
-  onTransition(transition: Transition): void
+  readonly onFact: (fact: BackendFact) => void
+  readonly onTransition: (transition: Transition) => void
 }
 
 export interface Supervision {
   readonly fleet: ActorRefFrom<typeof fleetMachine>
-  readonly backends: ReadonlyMap<string, BackendActor>
   /** Clock of the state each backend is in, ms. */
   readonly since: ReadonlyMap<string, number>
 }
 
 /** Starts the fleet's actor and listens: backends appear once it has seen what is really there. */
 export function supervise(options: SupervisionOptions): Supervision {
-  const { driver, gates, clock, log } = options
-  const backends = new Map<string, BackendActor>()
+  const { driver, gates, backends, clock, log } = options
   const since = new Map<string, number>()
   const fleet = createActor(chartsWith(driver, gates, clock), {
     input: {
-      backends: options.backends,
+      backends: options.definitions,
       models: options.models,
       policy: options.policy,
       now: () => clock.now(),
@@ -109,5 +109,5 @@ export function supervise(options: SupervisionOptions): Supervision {
     error: (error) => log.error({ err: error }, 'the fleet failed'),
   })
   fleet.start()
-  return { fleet, backends, since }
+  return { fleet, since }
 }

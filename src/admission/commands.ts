@@ -1,0 +1,63 @@
+import type { ActorRefFrom } from 'xstate'
+import type { BackendDefinition, fleetMachine } from '../../machines/index.ts'
+import type { Catalogue } from '../catalogue/index.ts'
+import { ChillError } from '../errors/index.ts'
+import type { Routing } from './routing.ts'
+
+/** What operators may tell the fleet. All return at once; unknown names throw, nothing is sent then. */
+export function createCommands(
+  fleet: ActorRefFrom<typeof fleetMachine>,
+  { gates, backends, backendForWish }: Routing,
+  definitions: readonly BackendDefinition[],
+  catalogue: Catalogue,
+) {
+  function modelNamed(name: string): string {
+    const found = catalogue.find(name)
+    if (found) return found.name
+    const known = [...catalogue.models.keys()].join(', ') || '(none)'
+    throw new ChillError('model_not_found', `no model is named ${name}; known: ${known}`)
+  }
+
+  function backendNamed(name: string): string {
+    if (gates.has(name)) return name
+    const known = [...gates.keys()].join(', ')
+    throw new ChillError('bad_request', `no backend is named ${name}; there are: ${known}`)
+  }
+
+  function assertMayServe(backend: string, model: string): void {
+    const models = definitions.find(({ name }) => name === backend)?.models
+    if (!models || models.includes(model)) return
+    throw new ChillError('bad_request', `backend ${backend} may not serve model ${model}`)
+  }
+
+  /** Takes the hold off and, when a model is named, loads it; an earlier failure is forgotten. */
+  function start(command: { backend?: string; model?: string }): void {
+    const model = command.model === undefined ? undefined : modelNamed(command.model)
+    let { backend } = command
+    if (backend !== undefined) backendNamed(backend)
+    else if (model !== undefined) backend = backendForWish(model)
+    if (backend !== undefined && model !== undefined) assertMayServe(backend, model)
+    for (const name of backend === undefined ? gates.keys() : [backend]) {
+      const wish = model === undefined ? {} : { model }
+      fleet.send({ type: 'operator starts', backend: name, ...wish })
+    }
+  }
+
+  /** Drains and gives the GPU back; with `hold` it stays down until it is started. */
+  function stop(command: { backend?: string; model?: string; hold?: boolean }): void {
+    const hold = command.hold ?? false
+    if (command.backend !== undefined) {
+      fleet.send({ type: 'operator stops', backend: backendNamed(command.backend), hold })
+    } else if (command.model === undefined) {
+      fleet.send({ type: 'operator stops', hold })
+    } else {
+      const model = modelNamed(command.model)
+      for (const [name, actor] of backends) {
+        if (actor.getSnapshot().context.model?.name !== model) continue
+        fleet.send({ type: 'operator stops', backend: name, hold })
+      }
+    }
+  }
+
+  return { start, stop, switchTo: (model: string) => start({ model }) }
+}
