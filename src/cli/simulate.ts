@@ -9,8 +9,8 @@ export function registerSimulate(cli: CAC): void {
     .command('simulate [...model]', 'Behave as a vLLM server, without a GPU')
     .usage('simulate [MODEL] [options]')
     .allowUnknownOptions()
-    .example('vllm-chill simulate --model org/name --port 9000 --load-time 2s')
-    .example('vllm-chill simulate --help')
+    .example('  $ vllm-chill simulate --model org/name --port 9000 --load-time 2s')
+    .example('  $ vllm-chill simulate --help')
     .action(async () => {
       const { runSimulator } = await import('../simulator/index.ts')
       await runSimulator(process.argv.slice(process.argv.indexOf('simulate') + 1))

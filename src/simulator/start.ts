@@ -25,9 +25,9 @@ export interface Simulator {
   /** Resolves with the reason when a fault, or the loss of its worker, ends the server. */
   readonly died: Promise<string>
   /** Takes no new requests and resolves when none is left, at the latest after `timeoutMs`. */
-  drain(timeoutMs: number): Promise<void>
+  readonly drain: (timeoutMs: number) => Promise<void>
   /** Cuts what is in flight and gives the GPU back after `slowStop`. */
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 /** uvicorn's: short enough that a proxy which keeps connections meets one that just closed. */
@@ -82,7 +82,11 @@ export async function startSimulator(
 
   let phase: Phase = 'loading'
   const tunnels = new Set<Duplex>()
+  const open = new Set<Promise<unknown>>()
   const server = createServer((req, res) => {
+    const closed = new Promise((resolve) => res.once('close', resolve))
+    open.add(closed)
+    void closed.then(() => open.delete(closed))
     void answer(req, res, phase, simulation)
   })
   server.keepAliveTimeout = keepAliveMs
@@ -146,7 +150,7 @@ export async function startSimulator(
       server.close()
       const deadline = new AbortController()
       await Promise.race([
-        engine.drained(),
+        Promise.all([engine.drained(), ...open]),
         delay(timeoutMs, undefined, { signal: deadline.signal }).catch(() => {}),
       ])
       deadline.abort()
