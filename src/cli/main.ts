@@ -13,6 +13,7 @@ interface Section {
 
 /** Loaded only when asked for: `status` need not wait for the whole proxy to be read. */
 const commands: Record<string, () => Promise<Register>> = {
+  serve: async () => (await import('./serve.ts')).registerServe,
   simulate: async () => (await import('./simulate.ts')).registerSimulate,
   config: async () => (await import('./config.ts')).registerConfig,
   validate: async () => (await import('./validate.ts')).registerValidate,

@@ -1,0 +1,69 @@
+import type { CAC } from 'cac'
+import { loadSettings, registerSettings, settingsFromFlags } from '../config/index.ts'
+import { createLog, type Log } from '../telemetry/index.ts'
+import { startInstance, type Instance } from './serve/instance.ts'
+import type { Terminal } from './terminal.ts'
+
+/** `vllm-chill serve`: the program itself. Resolves when it has been told to stop and has stopped. */
+export function registerServe(cli: CAC, terminal: Terminal): void {
+  const command = cli.command(
+    'serve',
+    'Serve the OpenAI API, and wake, switch and rest models behind it',
+  )
+  registerSettings(command)
+    .example('  $ vllm-chill serve --models ./models')
+    .example('  $ vllm-chill serve --config vllm-chill.yaml --idle-timeout 10m')
+    .example(
+      '  $ vllm-chill serve --models ./models --command "vllm-chill simulate --load-time 5s"',
+    )
+    .action(async (options: Record<string, unknown>) => {
+      const flags = settingsFromFlags(options, [], cli.rawArgs)
+      const settings = loadSettings({ flags, env: terminal.env })
+      const log = createLog({ level: settings.logLevel, format: settings.logFormat })
+      const instance = await startInstance(settings, log)
+      greet(instance, terminal, log)
+      return await untilToldToStop(instance, log)
+    })
+}
+
+function greet(
+  { url, operationsUrl, models, backends }: Instance,
+  terminal: Terminal,
+  log: Log,
+): void {
+  const what = `listening on ${url}, ${models.length} model(s), ${backends.length} backend(s); nothing is loaded until somebody asks`
+  log.info({ url, operationsUrl, models, backends }, what)
+  if (!terminal.isInteractive || models.length === 0) return
+  const body = JSON.stringify({ model: models[0], messages: [{ role: 'user', content: 'hi' }] })
+  terminal.say(
+    `\n  Try:    curl -s ${url}/v1/chat/completions -d '${body}'\n  Watch:  vllm-chill status --url ${operationsUrl}\n\n`,
+  )
+}
+
+/** The first signal drains, the second cuts what is in flight, the third ends the process as it is. */
+async function untilToldToStop(instance: Instance, log: Log): Promise<number> {
+  let told = 0
+  return await new Promise<number>((resolve, reject) => {
+    const onSignal = (signal: NodeJS.Signals) => {
+      told++
+      if (told === 1) {
+        log.info({ signal }, `${signal}: no new requests; what is in flight runs to its end`)
+        instance.shutDown().then(
+          () => {
+            log.info({}, 'stopped')
+            resolve(0)
+          },
+          (error: unknown) => reject(error as Error),
+        )
+      } else if (told === 2) {
+        log.warn({ signal }, `${signal} again: what is in flight is cut`)
+        instance.hurry()
+      } else {
+        log.error({ signal }, `${signal} once more: ending at once`)
+        process.exit(1)
+      }
+    }
+    process.on('SIGTERM', onSignal)
+    process.on('SIGINT', onSignal)
+  })
+}

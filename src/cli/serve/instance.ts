@@ -1,0 +1,142 @@
+import type { RequestListener } from 'node:http'
+import { H3, toNodeHandler } from 'h3'
+import { createAdmission } from '../../admission/index.ts'
+import { openFolderCatalogue } from '../../catalogue/index.ts'
+import { ConfigError, type Settings } from '../../config/index.ts'
+import { createProcessDriver } from '../../drivers/process/index.ts'
+import { mountOperations } from '../../operations/index.ts'
+import { createProxy, type RequestRecord } from '../../proxy/index.ts'
+import type { Log } from '../../telemetry/index.ts'
+import { version } from '../version.ts'
+import { definitionsOf, launchPlan, processBackends } from './backends.ts'
+import { listenOn, type Listening } from './listening.ts'
+
+/** A running program, without its command line and signals. */
+export interface Instance {
+  readonly url: string
+  readonly operationsUrl: string
+  readonly models: readonly string[]
+  readonly backends: readonly string[]
+  /** Drains and ends everything; resolves when the last answer is out and the last process gone. */
+  shutDown(): Promise<void>
+  /** Cuts what is in flight, so that a shutdown that waits goes on at once. */
+  hurry(): void
+}
+
+/** Puts the rooms together as the settings say, and listens. */
+export async function startInstance(settings: Settings, log: Log): Promise<Instance> {
+  if (settings.driver !== 'process') {
+    throw new ConfigError([
+      `driver: \`${settings.driver}\` is not part of this release; use \`driver: process\``,
+    ])
+  }
+  if (settings.models === undefined) {
+    throw new ConfigError([
+      'models: say where the VLLMModel manifests are, with `--models DIR` or `models:` in the file',
+    ])
+  }
+  const catalogue = await openFolderCatalogue({
+    path: settings.models,
+    defaults: settings,
+    log: log.child({ room: 'catalogue' }),
+  })
+  warnOfUnknown(settings, catalogue.models, log)
+  const driver = createProcessDriver({
+    stateDir: settings.stateDir,
+    backends: processBackends(settings),
+    modelOf: (name) => {
+      const model = catalogue.models.get(name)
+      return model && launchPlan(model)
+    },
+    terminationGraceMs: settings.terminationGraceMs,
+    probeIntervalMs: settings.probeIntervalMs,
+    backendApiKey: settings.backendApiKey,
+    log: log.child({ room: 'driver' }),
+    onLogLine: (backend, line) => log.debug({ backend }, line),
+  })
+  const fleet = createAdmission({
+    driver,
+    catalogue,
+    backends: definitionsOf(settings, catalogue),
+    settings,
+    log,
+  })
+  const proxy = createProxy({
+    admission: fleet,
+    catalogue,
+    settings: {
+      ...settings,
+      bodyLimit: settings.bodyLimitBytes,
+      progressEveryMs: settings.progressAfterMs,
+    },
+    log,
+    ready: () => fleet.ready(),
+    onRequest: (record) => tellRequest(log, record),
+  })
+
+  const operations = { fleet, catalogue, version, token: settings.operationsToken, log }
+  const apart = settings.operationsPort === undefined ? undefined : new H3({ silent: true })
+  mountOperations(apart ?? proxy.app, operations)
+  const listenings: Listening[] = []
+  const undo = async () => {
+    await Promise.all(listenings.map((each) => each.close()))
+    await fleet.shutDown({ delayMs: 0 })
+    await catalogue.close()
+  }
+  try {
+    const { host, port, operationsPort } = settings
+    listenings.push(await listenOn(toNodeHandler(proxy.app) as RequestListener, { host, port }))
+    listenings[0]!.server.on('upgrade', proxy.handleUpgrade)
+    if (apart && operationsPort !== undefined) {
+      const handler = toNodeHandler(apart) as RequestListener
+      listenings.push(await listenOn(handler, { host, port: operationsPort }))
+    }
+  } catch (error) {
+    await undo()
+    throw whyNotListening(error, settings)
+  }
+
+  return {
+    url: listenings[0]!.url,
+    operationsUrl: listenings.at(-1)!.url,
+    models: [...catalogue.models.keys()],
+    backends: settings.backends.map(({ name }) => name),
+    async shutDown() {
+      await fleet.shutDown({ delayMs: settings.shutdownDelayMs })
+      await Promise.all(listenings.map((each) => each.close()))
+      await proxy.close()
+      await catalogue.close()
+    },
+    hurry: () => fleet.hurry(),
+  }
+}
+
+function tellRequest(log: Log, record: RequestRecord): void {
+  const { method, route, status, model, code, durationMs, waitedMs } = record
+  const what = [method, route, model, status, code].filter((part) => part !== undefined).join(' ')
+  const waited = waitedMs > 0 ? `, ${Math.round(waitedMs)} of them waiting` : ''
+  log.info({ ...record }, `${what} in ${Math.round(durationMs)} ms${waited}`)
+}
+
+function warnOfUnknown(settings: Settings, models: ReadonlyMap<string, unknown>, log: Log): void {
+  const named = settings.backends.flatMap((backend) => backend.models ?? [])
+  for (const name of new Set([...named, settings.defaultModel ?? []].flat())) {
+    if (!models.has(name))
+      log.warn({ model: name }, `model ${name} is configured, but no manifest names it yet`)
+  }
+}
+
+function whyNotListening(error: unknown, { host, port }: Settings): unknown {
+  const code = (error as NodeJS.ErrnoException).code
+  if (code === 'EADDRINUSE') {
+    return new ConfigError([
+      `port: ${host}:${port} is taken by another program; choose another with \`--port\``,
+    ])
+  }
+  if (code === 'EACCES') {
+    return new ConfigError([
+      `port: this user may not listen on ${host}:${port}; choose one from 1024 on`,
+    ])
+  }
+  return error
+}
