@@ -32,7 +32,7 @@ const sharedVariables: Partial<Record<FlagKey, string>> = {
  * Precedence: flag > `VLLM_CHILL_SIMULATE_…` > vLLM's variable > default.
  *
  * A flag that we do not know is vLLM's: it and the words after it are skipped. Because nobody tells
- * us which of those flags are bare, a positional model must come before any flag.
+ * us which of those flags are bare, a positional model must not come after one of them.
  *
  * @throws UsageError when one of our flags has a bad value, or no model is named
  */
@@ -83,14 +83,19 @@ interface Words {
 function readWords(words: string[]): Words {
   const given = new Map<FlagKey, unknown>()
   const ignored: string[] = []
-  const positional = isFlag(words[0]) ? undefined : words.shift()
+  let positional: string | undefined
   while (words.length > 0) {
-    const { name, inline } = splitFlag(words.shift() ?? '')
+    const word = words.shift() ?? ''
+    if (!isFlag(word)) {
+      positional ??= word
+      continue
+    }
+    const { name, inline } = splitFlag(word)
     const key = keysByName.get(name)
     if (key !== undefined) given.set(key, read(key, name, takeWords(key, inline, words)))
     else if (isNegated(name)) given.set(isNegated(name) as FlagKey, false)
     else {
-      if (name.startsWith('-')) ignored.push(name)
+      ignored.push(name)
       while (words.length > 0 && !isFlag(words[0])) words.shift()
     }
   }

@@ -1,3 +1,4 @@
+import type { Readable, Writable } from 'node:stream'
 import { setTimeout as delay } from 'node:timers/promises'
 import { takeGpuLock } from './gpu-lock.ts'
 
@@ -10,13 +11,13 @@ export type WorkerReport = 'taken' | 'released' | `busy ${number}`
 /**
  * The body of the worker process: like vLLM's engine core it, not the server, holds the GPU.
  * It stays until its leader's end of the pipe closes, however the leader ended, and then for
- * `lingerMs` more. A SIGTERM sent to the whole group does not end it: the leader may be draining.
+ * `lingerMs` more.
  */
-export async function runGpuWorker(files: readonly string[], lingerMs: number): Promise<void> {
-  process.on('SIGTERM', () => {})
-  process.on('SIGINT', () => {})
-  // The reader of our reports may be gone while we linger.
-  process.stdout.on('error', () => {})
+export async function runGpuWorker(
+  files: readonly string[],
+  lingerMs: number,
+  leader: { readonly orders: Readable; readonly reports: Writable },
+): Promise<void> {
   let releases: (() => void)[] = []
   const releaseAll = () => {
     for (const release of releases) release()
@@ -33,13 +34,13 @@ export async function runGpuWorker(files: readonly string[], lingerMs: number): 
     }
     return 'taken'
   }
-  process.stdin.setEncoding('utf8')
-  for await (const orders of process.stdin) {
+  leader.orders.setEncoding('utf8')
+  for await (const orders of leader.orders) {
     for (const order of String(orders).split('\n')) {
-      if (order === 'take') process.stdout.write(`${takeAll()}\n`)
+      if (order === 'take') leader.reports.write(`${takeAll()}\n`)
       if (order === 'release') {
         releaseAll()
-        process.stdout.write('released\n')
+        leader.reports.write('released\n')
       }
     }
   }

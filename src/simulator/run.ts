@@ -13,9 +13,7 @@ const print = (line: string) => process.stderr.write(`${line}\n`)
  */
 export async function runSimulator(argv: readonly string[]): Promise<void> {
   if (argv[0] === '--gpu-worker') {
-    const { runGpuWorker } = await import('./gpu-worker.ts')
-    await runGpuWorker(argv.slice(2), Number(argv[1]))
-    process.exit(0)
+    await work(Number(argv[1]), argv.slice(2))
   }
   if (argv.includes('--help') || argv.includes('-h')) {
     process.stdout.write(usage())
@@ -28,6 +26,17 @@ export async function runSimulator(argv: readonly string[]): Promise<void> {
     print(`vllm-chill simulate: ${error.message}\nSee vllm-chill simulate --help.`)
     process.exit(2)
   }
+}
+
+async function work(lingerMs: number, files: readonly string[]): Promise<never> {
+  // A signal sent to the whole group does not end the worker: its leader may be draining.
+  process.on('SIGTERM', () => {})
+  process.on('SIGINT', () => {})
+  // Whoever reads the reports may be gone while the worker lingers.
+  process.stdout.on('error', () => {})
+  const { runGpuWorker } = await import('./gpu-worker.ts')
+  await runGpuWorker(files, lingerMs, { orders: process.stdin, reports: process.stdout })
+  process.exit(0)
 }
 
 async function serve(options: SimulatorOptions): Promise<void> {

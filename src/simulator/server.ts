@@ -7,6 +7,10 @@ import { type Simulation, sendJson } from './simulation.ts'
 /** `loading` is only seen with `--loading-answer 503`, `stopping` on connections that were open. */
 export type Phase = 'loading' | 'serving' | 'stopping'
 
+/** The URL of a request; one that cannot be read leads nowhere. */
+export const urlOf = (req: IncomingMessage): URL =>
+  URL.parse(`http://simulator${req.url}`) ?? new URL('http://simulator/unreadable')
+
 /** Answers every request; never throws. */
 export async function answer(
   req: IncomingMessage,
@@ -15,7 +19,7 @@ export async function answer(
   simulation: Simulation,
 ): Promise<void> {
   const { options } = simulation
-  const url = new URL(req.url ?? '/', 'http://simulator')
+  const url = urlOf(req)
   res.setHeader('server', 'uvicorn')
   if (options.enableRequestIdHeaders) {
     res.setHeader('x-request-id', req.headers['x-request-id'] ?? crypto.randomUUID())

@@ -11,7 +11,7 @@ import { startGpu } from './gpu.ts'
 import { StartError, load } from './loading.ts'
 import { type LogSink, vllmLine } from './log.ts'
 import { createMetrics } from './metrics.ts'
-import { type Phase, answer, hasKey, needsKey } from './server.ts'
+import { type Phase, answer, hasKey, needsKey, urlOf } from './server.ts'
 import { type Simulation, unixTime } from './simulation.ts'
 import { createSleep } from './sleep.ts'
 
@@ -92,7 +92,7 @@ export async function startSimulator(
   server.keepAliveTimeout = keepAliveMs
   server.requestTimeout = 0
   server.on('upgrade', (req, socket, head) => {
-    const path = new URL(req.url ?? '/', 'http://simulator').pathname
+    const path = urlOf(req).pathname
     if (path !== '/v1/realtime') refuseUpgrade(socket, '404 Not Found')
     else if (needsKey(path) && !hasKey(req, options.apiKey))
       refuseUpgrade(socket, '401 Unauthorized')
@@ -116,7 +116,8 @@ export async function startSimulator(
   }
   void gpu.lost.then(() => simulation.die('EngineCore died unexpectedly'))
 
-  const loaded = load(options, gpu, log).then(() => {
+  const lost = died.then((reason) => Promise.reject(new StartError(reason)))
+  const loaded = Promise.race([load(options, gpu, log), lost]).then(() => {
     phase = 'serving'
   })
   try {

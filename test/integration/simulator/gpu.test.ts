@@ -80,6 +80,14 @@ describe('a worker', () => {
     expect(await readdir(dirname(lock))).toEqual([])
   })
 
+  test('takes its server with it when it dies while loading', async () => {
+    const lock = await freshLockFile()
+    const { ended, logged } = spawnSimulator(`--gpu-lock ${lock} --hang-load`)
+    await logged('Starting to load model')
+    process.kill(await holderOf(lock), 'SIGKILL')
+    expect(await ended).toBe(1)
+  })
+
   test('takes its server with it when it dies', async () => {
     const lock = await freshLockFile()
     const { ended, logged, listening } = spawnSimulator(`--gpu-lock ${lock}`)

@@ -37,6 +37,7 @@ describe('what cannot be understood', () => {
     expect(await status(fetch(`${url}/nothing`))).toBe(404)
     expect(await status(fetch(`${url}/v1/models/m`))).toBe(404)
     expect(await status(fetch(`${url}/__proto__`))).toBe(404)
+    expect(await status(fetch(`${url}//`))).toBe(404)
     expect(await status(fetch(`${url}/v1/chat/completions`))).toBe(405)
   })
 

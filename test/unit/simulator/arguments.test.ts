@@ -32,6 +32,10 @@ describe('a command line meant for vLLM', () => {
     })
   })
 
+  test('may name the model after flags whose values we know', () => {
+    expect(parse('serve --port 81 org/m --enable-prefix-caching').model).toBe('org/m')
+  })
+
   test('gives several served names', () => {
     expect(parse('m --served-model-name a b c --port 1').servedNames).toEqual(['a', 'b', 'c'])
   })
