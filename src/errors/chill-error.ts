@@ -10,6 +10,7 @@ export const errorCodes = {
   forbidden: { status: 403, type: 'permission_error', when: "an operator's call without the operations token, from elsewhere than loopback, or from a foreign Origin" },
   model_not_found: { status: 404, type: 'not_found_error', when: 'no model of this name is known; the message lists the known ones' },
   not_found: { status: 404, type: 'not_found_error', when: 'the path is not on the list of those that are forwarded' },
+  method_not_allowed: { status: 405, type: 'invalid_request_error', when: 'the path is on the list, but not with this method; `Allow` says which' },
   request_too_large: { status: 413, type: 'invalid_request_error', when: 'the body is larger than `bodyLimit`' },
   queue_full: { status: 429, type: 'rate_limit_error', when: 'too many requests, or too many bytes, already wait; `Retry-After` says when to come back' },
   internal_error: { status: 500, type: 'server_error', when: 'a defect of vllm-chill; please report it with the request id' },

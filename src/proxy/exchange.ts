@@ -1,0 +1,307 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AdmissionRequest, Lease } from '../admission/index.ts'
+import { ChillError } from '../errors/index.ts'
+import { Answer } from './answer.ts'
+import { asChillError } from './error-answer.ts'
+import type { ProxyContext } from './context.ts'
+import type { AnswerSink, ForwardFailure, Forwarding } from './forwarder.ts'
+import { failureError } from './failure-error.ts'
+import { outgoingHeaders } from './outgoing-headers.ts'
+import { discardRest, RequestBody } from './request-body.ts'
+import { requestIdOf } from './request-id.ts'
+import type { Match } from './routes.ts'
+import { IdWatch } from './stored-responses.ts'
+import { startComments } from './wait-comments.ts'
+import { chooseModel } from './choose-model.ts'
+
+/**
+ * One request on its way: inspect → admit → forward → give back. Everything that can happen to it
+ * arrives here, from the client, the gate or the backend, and ends it exactly once.
+ */
+export class Exchange implements AnswerSink {
+  readonly #context: ProxyContext
+  readonly #match: Match
+  readonly #path: string
+  readonly #req: IncomingMessage
+  readonly #res: ServerResponse
+  readonly #id: string
+  readonly #answer: Answer
+  readonly #startedAt = performance.now()
+  readonly #arrivedAt: number
+  #body: RequestBody | undefined
+  #request: AdmissionRequest | undefined
+  #lease: Lease | undefined
+  #backend: string | undefined
+  #forwarding: Forwarding | undefined
+  #waiting: AbortController | undefined
+  #stopComments: (() => void) | undefined
+  #idWatch: IdWatch | undefined
+  #listensToDrain = false
+  #retried = false
+  /** The answer is complete, or never will be: whatever still arrives changes nothing. */
+  #over = false
+
+  /** `path` goes to the backend as it is. */
+  constructor(
+    context: ProxyContext,
+    match: Match,
+    path: string,
+    req: IncomingMessage,
+    res: ServerResponse,
+  ) {
+    this.#context = context
+    this.#match = match
+    this.#path = path
+    this.#req = req
+    this.#res = res
+    this.#id = requestIdOf(req)
+    this.#arrivedAt = context.admission.now()
+    this.#answer = new Answer(
+      res,
+      this.#id,
+      context.cors.headers(req.headers.origin),
+      match.route.api,
+    )
+  }
+
+  /** Begins; `done` is called when the response has closed and the record is told. */
+  start(done: () => void): void {
+    this.#res.on('close', () => {
+      this.#closed()
+      done()
+    })
+    this.#guarded(() => {
+      this.#context.checkKey(this.#req.headers)
+      this.#body = new RequestBody(
+        this.#req,
+        this.#match.route.body,
+        this.#context.settings.bodyLimit,
+        {
+          modelKnown: () => this.#admitEarly(),
+          whole: () => this.#admit(),
+          refused: (error) => this.#refuse(error),
+        },
+      )
+    })
+  }
+
+  // ── admit ──
+
+  #guarded(step: () => void): void {
+    try {
+      step()
+    } catch (error) {
+      this.#refuse(error)
+    }
+  }
+
+  #describe(): AdmissionRequest {
+    const { catalogue, settings, responses } = this.#context
+    const { responseId, route } = this.#match
+    const body = this.#body as RequestBody
+    let model: string
+    if (responseId !== undefined) {
+      model = responses.modelOf(responseId)
+    } else {
+      const chosen = chooseModel(
+        catalogue,
+        body.model ?? modelInQuery(this.#path),
+        settings.defaultModel,
+      )
+      model = chosen.name
+      body.serveAs(model)
+    }
+    return {
+      id: this.#id,
+      model,
+      path: route.pattern,
+      bytes: body.size,
+      arrivedAt: this.#arrivedAt,
+    }
+  }
+
+  /** A big body whose model is known goes on while it still arrives, if the backend is ready for it. */
+  #admitEarly(): void {
+    this.#request = this.#describe()
+    const lease = this.#context.admission.tryAcquire(this.#request)
+    if (lease) this.#forward(lease)
+  }
+
+  #admit(): void {
+    this.#request ??= this.#describe()
+    const lease = this.#context.admission.tryAcquire(this.#request)
+    if (lease) {
+      this.#forward(lease)
+      return
+    }
+    if (this.#match.responseId !== undefined) this.#mustBeReady(this.#request)
+    // Only what will be understood may wake a backend.
+    this.#body?.checkWhole()
+    this.#wait(this.#request)
+  }
+
+  #wait(request: AdmissionRequest): void {
+    const { admission, settings } = this.#context
+    this.#waiting = new AbortController()
+    if (settings.progressComments && this.#match.route.streams && this.#body?.stream) {
+      this.#stopComments = startComments(this.#answer, admission, request.model, settings)
+    }
+    admission.acquire(request, this.#waiting.signal).then(
+      (lease) => {
+        if (this.#over) lease.release()
+        else this.#guarded(() => this.#forward(lease))
+      },
+      (error: unknown) => this.#refuse(error),
+    )
+  }
+
+  #endWait(): void {
+    this.#stopComments?.()
+    this.#stopComments = undefined
+    this.#waiting = undefined
+  }
+
+  /** A stored response is in the memory of a backend that runs; no other one is woken for it. */
+  #mustBeReady(request: AdmissionRequest): void {
+    const { admission, responses } = this.#context
+    if (!admission.progress(request.model).state.startsWith('ready'))
+      responses.lost(this.#match.responseId as string)
+  }
+
+  // ── forward ──
+
+  #forward(lease: Lease): void {
+    this.#endWait()
+    this.#lease = lease
+    this.#backend = lease.backend
+    lease.onCut = (reason) => this.#cut(reason)
+    const { forwarder, credentials, settings, responses } = this.#context
+    const { responseId, route } = this.#match
+    if (responseId !== undefined) responses.checkHome(responseId, lease)
+    if (route.pattern === '/v1/responses') this.#idWatch = new IdWatch(responses, lease)
+    this.#answer.waitedMs = lease.waitedMs
+    const body = this.#body as RequestBody
+    const outgoing = body.outgoing()
+    this.#forwarding = forwarder.forward(
+      {
+        url: lease.endpoint.url,
+        method: this.#req.method as string,
+        path: this.#path,
+        headers: outgoingHeaders(this.#req, this.#id, credentials, {
+          contentLength: outgoing.contentLength,
+          isJson: route.body === 'json',
+          mustBePlain: this.#answer.committed,
+        }),
+        body: outgoing.body,
+        headersTimeoutMs: settings.backendTimeoutMs,
+      },
+      this,
+    )
+  }
+
+  head(status: number, statusText: string, headers: readonly string[]): void {
+    // An answer has begun, so the request is never sent again and its bytes are not needed any more.
+    this.#body?.release()
+    this.#answer.head(status, statusText, headers)
+  }
+
+  data(chunk: Buffer): boolean {
+    this.#idWatch?.data(chunk)
+    if (this.#answer.data(chunk)) return true
+    if (!this.#listensToDrain) {
+      this.#listensToDrain = true
+      this.#res.on('drain', () => this.#forwarding?.resume())
+    }
+    return false
+  }
+
+  end(trailers: readonly string[]): void {
+    this.#finish()
+    this.#answer.end(trailers)
+  }
+
+  failed(failure: ForwardFailure): void {
+    // An idle connection that ran out says nothing of the endpoint; these do.
+    const fresh =
+      failure.during === 'connecting' || (failure.during === 'waiting' && !failure.staleConnection)
+    if (fresh && !failure.timedOut) this.#lease?.suspect()
+    this.#giveBack()
+    if (this.#over) return
+    if (this.#canSendAgain(failure)) {
+      this.#retried = true
+      this.#guarded(() => {
+        // A body that has not all arrived is admitted when it has.
+        if (this.#body?.complete) this.#wait(this.#request as AdmissionRequest)
+      })
+      return
+    }
+    this.#refuse(
+      failureError(failure, this.#answer.begun && !this.#answer.committed, this.#backend),
+    )
+  }
+
+  /** Work must not be done twice: only what never reached the backend is sent again, and only once. */
+  #canSendAgain({ during, staleConnection }: ForwardFailure): boolean {
+    if (this.#retried) return false
+    const unseen = during === 'connecting' || (during === 'waiting' && staleConnection)
+    return unseen && this.#body?.takeBack() === true
+  }
+
+  #cut(reason: string): void {
+    this.#refuse(new ChillError('backend_died', `the request was cut: ${reason}`))
+  }
+
+  // ── end ──
+
+  #refuse(error: unknown): void {
+    if (this.#over) return
+    this.#finish()
+    this.#answer.refuse(asChillError(error, this.#id, this.#context.log))
+  }
+
+  /** Nothing goes on after this, on either side; the lease is given back exactly once. */
+  #finish(): void {
+    this.#over = true
+    this.#waiting?.abort()
+    this.#endWait()
+    this.#forwarding?.abort()
+    if (this.#body) this.#body.discard()
+    else discardRest(this.#req, this.#context.settings.bodyLimit)
+    this.#giveBack()
+  }
+
+  #giveBack(): void {
+    const lease = this.#lease
+    this.#lease = undefined
+    if (!lease) return
+    lease.onCut = undefined
+    lease.release()
+  }
+
+  #closed(): void {
+    const answer = this.#answer
+    const left = !this.#res.writableFinished && answer.code === undefined
+    if (!this.#over) this.#finish()
+    const record = {
+      id: this.#id,
+      method: this.#req.method as string,
+      route: this.#match.route.pattern,
+      model: this.#request?.model,
+      backend: this.#backend,
+      status: left ? 499 : answer.status,
+      code: left ? ('client_left' as const) : answer.code,
+      stream: this.#body?.stream ?? false,
+      waitedMs: answer.waitedMs,
+      durationMs: performance.now() - this.#startedAt,
+      bytesIn: this.#body?.received ?? 0,
+      bytesOut: answer.bytes,
+    }
+    this.#context.log.info(record, 'request')
+    this.#context.onRequest?.(record)
+  }
+}
+
+function modelInQuery(path: string): string | undefined {
+  const at = path.indexOf('?')
+  return at === -1 ? undefined : new URLSearchParams(path.slice(at)).get('model') || undefined
+}

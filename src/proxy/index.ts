@@ -1,0 +1,44 @@
+import type { IncomingMessage } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { H3 } from 'h3'
+import { createApp } from './app.ts'
+import type { ProxyContext } from './context.ts'
+import { createCors } from './cors.ts'
+import { createDispatchForwarder } from './dispatch.ts'
+import { createKeyCheck } from './keys.ts'
+import { StoredResponses } from './stored-responses.ts'
+import type { ProxyOptions } from './types.ts'
+import { createUpgradeHandler } from './websocket.ts'
+
+export type { ProxyLog, ProxyOptions, ProxySettings, RequestRecord } from './types.ts'
+export type { AnswerSink, ForwardFailure, Forwarder, Forwarding, Outgoing } from './forwarder.ts'
+
+export interface Proxy {
+  /** The clients' API; other routes may be mounted on it. Serve it with `toNodeHandler`. */
+  readonly app: H3
+  /** Listener for the server's `upgrade` event. */
+  handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
+  /** Closes idle connections to backends; what is on its way goes on to its end. */
+  close(): Promise<void>
+}
+
+/** Builds the clients' side of the program; nothing listens and nothing is sent yet. */
+export function createProxy(options: ProxyOptions): Proxy {
+  const { settings } = options
+  const context: ProxyContext = {
+    ...options,
+    forwarder: options.forwarder ?? createDispatchForwarder(),
+    responses: new StoredResponses(),
+    checkKey: createKeyCheck(settings.apiKeys),
+    cors: createCors(settings.corsOrigins),
+    credentials: {
+      dropsClientKeys: settings.apiKeys.length > 0,
+      backendKey: settings.backendApiKey,
+    },
+  }
+  return {
+    app: createApp(context),
+    handleUpgrade: createUpgradeHandler(context),
+    close: () => context.forwarder.close(),
+  }
+}

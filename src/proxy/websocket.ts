@@ -1,0 +1,234 @@
+import { STATUS_CODES, type IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { Client, type Dispatcher } from 'undici'
+import type { AdmissionRequest, Lease } from '../admission/index.ts'
+import { ChillError } from '../errors/index.ts'
+import { chooseModel } from './choose-model.ts'
+import type { ProxyContext } from './context.ts'
+import { asChillError, errorBody, errorHeaders } from './error-answer.ts'
+import { answeredHeaders, forwardedHeaders, headerStrings } from './headers.ts'
+import { requestIdOf } from './request-id.ts'
+
+const realtimePath = '/v1/realtime'
+/** A client that speaks before it has been answered is buffered up to this, bytes. */
+const mostEarly = 64 * 1024
+
+/** Listener for a server's `upgrade` event: tunnels `/v1/realtime`, refuses everything else. */
+export function createUpgradeHandler(
+  context: ProxyContext,
+): (req: IncomingMessage, socket: Duplex, head: Buffer) => void {
+  // Node types it as any stream; it is the connection itself.
+  return (req, socket, head) => new Tunnel(context, req, socket as Socket, head).start()
+}
+
+/** One WebSocket: key, gate, then two sockets joined until either side ends. It holds a lease. */
+class Tunnel {
+  readonly #context: ProxyContext
+  readonly #req: IncomingMessage
+  readonly #socket: Socket
+  readonly #id: string
+  readonly #startedAt = performance.now()
+  readonly #waiting = new AbortController()
+  #early: Buffer[]
+  #earlyBytes: number
+  #request: AdmissionRequest | undefined
+  #lease: Lease | undefined
+  #backend: string | undefined
+  #client: Client | undefined
+  #upstream: Duplex | undefined
+  #status = 0
+  #error: ChillError | undefined
+  #waitedMs = 0
+  #over = false
+
+  constructor(context: ProxyContext, req: IncomingMessage, socket: Socket, head: Buffer) {
+    this.#context = context
+    this.#req = req
+    this.#socket = socket
+    this.#id = requestIdOf(req)
+    this.#early = head.length > 0 ? [head] : []
+    this.#earlyBytes = head.length
+  }
+
+  start(): void {
+    const socket = this.#socket
+    socket.on('error', () => socket.destroy())
+    socket.on('close', () => this.#closed())
+    // Unread, a socket would not even tell that the client has left.
+    socket.on('data', this.#onEarly)
+    socket.on('end', this.#onEarlyEnd)
+    this.#admit().then(
+      (lease) => this.#connect(lease),
+      (error: unknown) => this.#refuse(error),
+    )
+  }
+
+  readonly #onEarly = (chunk: Buffer): void => {
+    this.#early.push(chunk)
+    this.#earlyBytes += chunk.length
+    if (this.#earlyBytes > mostEarly) this.#socket.pause()
+  }
+
+  readonly #onEarlyEnd = (): void => {
+    this.#socket.destroy()
+  }
+
+  async #admit(): Promise<Lease> {
+    const { admission, catalogue, checkKey, settings } = this.#context
+    const url = new URL(this.#req.url ?? '/', 'http://localhost')
+    if (url.pathname !== realtimePath)
+      throw new ChillError('not_found', `no WebSocket is served at ${url.pathname.slice(0, 200)}`)
+    checkKey(this.#req.headers)
+    const model = chooseModel(
+      catalogue,
+      url.searchParams.get('model') || undefined,
+      settings.defaultModel,
+    ).name
+    const request = {
+      id: this.#id,
+      model,
+      path: realtimePath,
+      bytes: 0,
+      arrivedAt: admission.now(),
+    }
+    this.#request = request
+    return admission.tryAcquire(request) ?? (await admission.acquire(request, this.#waiting.signal))
+  }
+
+  #connect(lease: Lease): void {
+    this.#lease = lease
+    this.#backend = lease.backend
+    this.#waitedMs = lease.waitedMs
+    if (this.#socket.destroyed) {
+      this.#giveBack()
+      return
+    }
+    lease.onCut = (reason) =>
+      this.#refuse(new ChillError('backend_died', `the connection was cut: ${reason}`))
+    // A connection of its own: after the upgrade it belongs to this tunnel.
+    const client = new Client(lease.endpoint.url, {
+      allowH2: false,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connect: { allowHalfOpen: true },
+    })
+    this.#client = client
+    client.dispatch(
+      {
+        method: 'GET',
+        path: this.#req.url as string,
+        headers: forwardedHeaders(this.#req.rawHeaders, this.#id, this.#context.credentials),
+        upgrade: 'websocket',
+      },
+      {
+        onRequestStart: () => {},
+        onRequestUpgrade: (controller, status, _headers, upstream) =>
+          this.#join(status, headerStrings(controller.rawHeaders), upstream),
+        onResponseStart: (controller, status, _headers, statusText) => {
+          if (status >= 200)
+            this.#tellHead(status, statusText, [
+              ...headerStrings(controller.rawHeaders),
+              'connection',
+              'close',
+            ])
+        },
+        // Not a tunnel but a refusal of the backend's own, which is short.
+        onResponseData: (_controller, chunk) => void this.#socket.write(chunk),
+        onResponseEnd: () => this.#end(),
+        onResponseError: (_controller, error) => this.#refuse(unreachable(error, lease.backend)),
+      } satisfies Dispatcher.DispatchHandler,
+    )
+  }
+
+  #tellHead(status: number, statusText: string | undefined, headers: readonly string[]): void {
+    this.#status = status
+    let head = `HTTP/1.1 ${status} ${statusText || STATUS_CODES[status] || ''}\r\n`
+    for (let i = 0; i < headers.length; i += 2) head += `${headers[i]}: ${headers[i + 1]}\r\n`
+    this.#socket.write(`${head}\r\n`, 'latin1')
+  }
+
+  #join(status: number, headers: readonly string[], upstream: Duplex): void {
+    const socket = this.#socket
+    const { websocketIdleTimeoutMs } = this.#context.settings
+    this.#upstream = upstream
+    const ours = ['connection', 'upgrade', 'upgrade', 'websocket', 'x-request-id', this.#id]
+    if (this.#waitedMs > 0) ours.push('x-vllm-chill-waited-ms', String(Math.round(this.#waitedMs)))
+    this.#tellHead(status, undefined, answeredHeaders(headers, ours))
+    upstream.on('error', () => upstream.destroy())
+    upstream.on('close', () => socket.destroySoon())
+    socket.off('data', this.#onEarly)
+    socket.off('end', this.#onEarlyEnd)
+    for (const chunk of this.#early) upstream.write(chunk)
+    this.#early = []
+    // pipe ends the other side when one side ends, so each half closes by itself.
+    socket.pipe(upstream).pipe(socket)
+    // Every byte passes through this socket, one way or the other: its silence is the tunnel's.
+    socket.setTimeout(websocketIdleTimeoutMs, () => this.#end())
+  }
+
+  #refuse(error: unknown): void {
+    if (this.#error || this.#over) return
+    const told = asChillError(error, this.#id, this.#context.log)
+    this.#error = told
+    if (this.#status === 0 && !this.#socket.destroyed) {
+      const body = errorBody(told, 'openai')
+      const length = ['content-length', String(Buffer.byteLength(body)), 'connection', 'close']
+      this.#tellHead(told.status, undefined, [
+        ...errorHeaders(told),
+        ...length,
+        'x-request-id',
+        this.#id,
+      ])
+      this.#socket.end(body)
+    }
+    this.#end()
+  }
+
+  /** Ends both sides; what has been written still arrives. */
+  #end(): void {
+    this.#waiting.abort()
+    this.#upstream?.destroy()
+    void this.#client?.destroy()
+    this.#socket.destroySoon()
+    this.#giveBack()
+  }
+
+  #giveBack(): void {
+    const lease = this.#lease
+    this.#lease = undefined
+    if (!lease) return
+    lease.onCut = undefined
+    lease.release()
+  }
+
+  #closed(): void {
+    this.#over = true
+    this.#end()
+    const left = this.#status === 0
+    const record = {
+      id: this.#id,
+      method: 'GET',
+      route: this.#error?.code === 'not_found' ? 'other' : realtimePath,
+      model: this.#request?.model,
+      backend: this.#backend,
+      status: this.#error?.status ?? (left ? 499 : this.#status),
+      code: this.#error?.code ?? (left ? ('client_left' as const) : undefined),
+      stream: true,
+      waitedMs: this.#waitedMs,
+      durationMs: performance.now() - this.#startedAt,
+      bytesIn: this.#socket.bytesRead,
+      bytesOut: this.#socket.bytesWritten,
+    }
+    this.#context.log.info(record, 'request')
+    this.#context.onRequest?.(record)
+  }
+}
+
+function unreachable(error: Error & { code?: string }, backend: string): ChillError {
+  return new ChillError(
+    'backend_unreachable',
+    `backend ${backend} could not be reached (${error.code ?? error.name})`,
+    { cause: error },
+  )
+}
