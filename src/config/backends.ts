@@ -12,10 +12,12 @@ import {
 import { didYouMean } from './nearest-name.ts'
 import type { BackendSettings } from './types.ts'
 
+const names: Kind<readonly string[]> = { ...list, expects: 'a list of names' }
+
 /** The fields of one entry of `backends` in the file; the reference is derived from it too. */
 export const backendFields = {
   name: { kind: dnsLabel, meaning: 'Unique; state and metrics are kept under it. Required.' },
-  models: { kind: list, meaning: 'Served names that it may serve; all unless given.' },
+  models: { kind: names, meaning: 'Served names that it may serve; all unless given.' },
   gpus: { kind: devices, meaning: 'Its GPUs, set as CUDA_VISIBLE_DEVICES.' },
   idleTimeout: {
     kind: duration,
@@ -58,13 +60,13 @@ export function readBackends(
   const backends = raw.map((entry, index) =>
     readBackend(entry, defaults, (problem) => complain(`backends[${index}]${problem}`)),
   )
-  const names = new Set<string>()
+  const taken = new Set<string>()
   for (const [index, backend] of backends.entries()) {
     if (backend === undefined) continue
-    if (names.has(backend.name)) {
+    if (taken.has(backend.name)) {
       complain(`backends[${index}].name: ${backend.name} is already taken; names must be unique`)
     }
-    names.add(backend.name)
+    taken.add(backend.name)
   }
   return backends.filter((backend) => backend !== undefined)
 }
@@ -86,13 +88,14 @@ function readBackend(
     if (given === undefined || given === null) return undefined
     const value = kind.read(given)
     if (value === undefined) {
-      complain(`.${key}: ${JSON.stringify(given)} is not understood; expected ${kind.expects}`)
+      const shown = kind.isSecret ? 'what is given' : JSON.stringify(given)
+      complain(`.${key}: ${shown} is not understood; expected ${kind.expects}`)
     }
     return value
   }
   const fields = {
     name: read('name', dnsLabel),
-    models: read('models', list),
+    models: read('models', names),
     gpus: read('gpus', devices),
     idleTimeoutMs: read('idleTimeout', duration),
     command: splitCommand(read('command', commandLine) ?? defaults.command) ?? [],

@@ -184,7 +184,8 @@ export const variables: Kind<Readonly<Record<string, string>>> = {
     )
     return isFine ? (raw as Record<string, string>) : undefined
   },
-  show: (value) => JSON.stringify(value),
+  show: (value) => Object.keys(value).join(','),
+  isSecret: true,
   json: { type: 'object', additionalProperties: { type: 'string' } },
 }
 

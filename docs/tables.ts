@@ -1,0 +1,103 @@
+import { z } from 'zod'
+import { specSchema } from '../src/catalogue/index.ts'
+import { backendFields, groups, settingsReference } from '../src/config/index.ts'
+import { errorCodes } from '../src/errors/index.ts'
+
+/** What stands between `<!-- generated: NAME -->` and `<!-- end -->` in the pages, as Markdown. */
+export const tables: Readonly<Record<string, () => string>> = {
+  settings: settingTables,
+  backends: backendTable,
+  models: modelTable,
+  errors: errorTable,
+}
+
+function settingTables(): string {
+  const all = settingsReference()
+  const sections = Object.entries(groups).map(([group, title]) => {
+    const rows = all
+      .filter((setting) => setting.group === group)
+      .map(({ key, flags, variables, fallback, meaning }) => [
+        code(key),
+        flags.map(code).join(', '),
+        variables.map(code).join(', '),
+        fallback,
+        meaning,
+      ])
+    return `### ${title}\n\n${table(['Setting', 'Flag', 'Variable', 'Default', 'Meaning'], rows)}`
+  })
+  return sections.join('\n\n')
+}
+
+function backendTable(): string {
+  const rows = Object.entries(backendFields).map(([name, { kind, meaning }]) => [
+    code(name),
+    kind.expects,
+    meaning,
+  ])
+  return table(['Field', 'Value', 'Meaning'], rows)
+}
+
+interface FieldSchema {
+  readonly type?: string
+  readonly anyOf?: readonly FieldSchema[]
+  readonly items?: FieldSchema
+  readonly enum?: readonly string[]
+  readonly minimum?: number
+  readonly maximum?: number
+  readonly default?: unknown
+  readonly description?: string
+  readonly pattern?: string
+}
+
+function modelTable(): string {
+  const schema = z.toJSONSchema(specSchema, { io: 'input' })
+  const fields = Object.entries(schema.properties as Record<string, FieldSchema>)
+  const rows = fields.map(([name, field]) => [
+    code(name),
+    allowed(field),
+    schema.required?.includes(name) ? 'required' : shownDefault(field.default),
+    field.description ?? '',
+  ])
+  return table(['Field', 'Value', 'Default', 'Meaning'], rows)
+}
+
+function allowed(field: FieldSchema): string {
+  if (field.enum) return field.enum.map((word) => code(word === '' ? '""' : word)).join(', ')
+  if (field.anyOf) return field.anyOf.map(allowed).join(' or ')
+  if (field.type === 'array') return `list of ${field.items ? allowed(field.items) : 'values'}`
+  if (field.type === 'object') return 'map of text'
+  if (field.type === 'string') return field.pattern?.includes('ms|s|m|h') ? 'duration' : 'text'
+  return `${field.type ?? 'value'}${range(field)}`
+}
+
+function range({ minimum = -Infinity, maximum = Infinity }: FieldSchema): string {
+  const isLow = minimum > Number.MIN_SAFE_INTEGER
+  const isHigh = maximum < Number.MAX_SAFE_INTEGER
+  if (isLow && isHigh) return `, ${minimum}–${maximum}`
+  return isLow ? `, ≥ ${minimum}` : ''
+}
+
+function shownDefault(value: unknown): string {
+  if (value === undefined) return ''
+  const text = JSON.stringify(value)
+  return text === '[]' || text === '{}'
+    ? 'none'
+    : code(text === '""' ? text : text.replaceAll('"', ''))
+}
+
+function errorTable(): string {
+  const rows = Object.entries(errorCodes)
+    .sort(([, a], [, b]) => a.status - b.status)
+    .map(([name, { status, type, when }]) => [String(status), code(name), code(type), when])
+  return table(['Status', '`code`', '`type`', 'When'], rows)
+}
+
+function code(text: string): string {
+  return `\`${text}\``
+}
+
+function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) =>
+    `| ${cells.map((cell) => cell.replaceAll('|', String.raw`\|`)).join(' | ')} |`
+  return [line(headings), line(headings.map(() => '---')), ...rows.map(line)].join('\n')
+}

@@ -1,0 +1,47 @@
+import { readFileSync } from 'node:fs'
+import { parseAllDocuments } from 'yaml'
+import { describe, expect, test } from 'vitest'
+import { staleFiles } from '../../../docs/generate.ts'
+import { parseManifests, validateManifests } from '../../../src/catalogue/index.ts'
+import { loadSettings } from '../../../src/config/index.ts'
+
+const page = readFileSync(new URL('../../../docs/configuration.md', import.meta.url), 'utf8')
+const examples = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => text ?? '')
+
+describe('the pages', () => {
+  test('say what the code says', async () => {
+    const stale = await staleFiles()
+    expect(stale.map(({ file }) => file.pathname)).toEqual([])
+  })
+
+  test.each(examples)('show manifests and configurations that are valid: %s', (text) => {
+    const [document] = parseAllDocuments(text)
+    if (document?.has('kind')) {
+      const { models, problems } = parseManifests(text, 'example')
+      expect(problems).toEqual([])
+      expect(models).not.toEqual([])
+      return
+    }
+    const readFile = (path: string) => (path === '/c.yaml' ? text : 'secret')
+    const settings = loadSettings({ flags: { config: '/c.yaml' }, env: {}, cwd: '/', readFile })
+    expect(settings.models).toBe('/models')
+  })
+})
+
+describe('the demo', () => {
+  const demo = new URL('../../../examples/demo/', import.meta.url)
+
+  test('is a valid configuration of this program, with its models beside it', () => {
+    const config = new URL('vllm-chill.yaml', demo).pathname
+    const settings = loadSettings({ flags: { config }, env: {} })
+    expect(`${settings.models}/`).toBe(new URL('models/', demo).pathname)
+    expect(settings.host).toBe('127.0.0.1')
+    expect(settings.backends[0]?.command.slice(0, 2)).toEqual(['vllm-chill', 'simulate'])
+  })
+
+  test('has the two models of the README, and no problem', async () => {
+    const { models, problems } = await validateManifests([new URL('models', demo).pathname])
+    expect(problems).toEqual([])
+    expect(models.map(({ name }) => name)).toEqual(['deepseek-r1-fp8', 'qwen3-coder-30b-fp8'])
+  })
+})
