@@ -20,7 +20,7 @@ export interface LogOptions {
  */
 export function createLog(options: LogOptions = {}): Log {
   const { level = 'info', format = 'auto' } = options
-  const destination = options.destination ?? pino.destination(1)
+  const destination = options.destination ?? pino.destination({ dest: 1, sync: true })
   const onTerminal = (options.destination ?? process.stdout).isTTY === true
   const people = format === 'pretty' || (format === 'auto' && onTerminal)
   const log = pino(
@@ -57,7 +57,7 @@ function censoringChildren(log: Log): Log {
  * the last lines of a crash.
  */
 function forPeople(destination: DestinationStream, colorize: boolean): DestinationStream {
-  const format = prettyFactory({ colorize, translateTime: 'SYS:HH:MM:ss.l' })
+  const format = prettyFactory({ colorize, translateTime: 'SYS:HH:MM:ss.l', singleLine: true })
   return { write: (line) => destination.write(format(line) ?? '') }
 }
 

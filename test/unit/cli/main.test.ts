@@ -33,7 +33,18 @@ describe('the command line', () => {
   it('--help lists the commands, with examples', async () => {
     const { code, printed } = await run('--help')
     expect(code).toBe(0)
-    for (const words of ['models', 'status', 'switch <model>', 'start', 'stop', 'Examples:']) {
+    for (const words of [
+      'serve',
+      'simulate',
+      'config',
+      'validate',
+      'models',
+      'status',
+      'switch <model>',
+      'start',
+      'stop',
+      'Examples:',
+    ]) {
       expect(printed).toContain(words)
     }
   })
