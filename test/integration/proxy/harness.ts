@@ -51,6 +51,8 @@ export class FakeAdmission extends EventEmitter implements Admission {
   /** Whether requests are admitted at once. */
   warm = true
   refusal: ChillError | undefined
+  /** Decides as if it had not yet heard that a client has left. */
+  deaf = false
   state = 'scalingUp'
   waitedMs = 0
   readonly leases = new Set<Lease>()
@@ -80,9 +82,10 @@ export class FakeAdmission extends EventEmitter implements Admission {
       const waiter: Waiter = { request, signal, resolve, reject }
       this.waiting.add(waiter)
       signal.addEventListener('abort', () => {
+        this.emit('left')
+        if (this.deaf) return
         this.waiting.delete(waiter)
         reject(signal.reason as Error)
-        this.emit('left')
       })
       this.emit('waiting', waiter)
     })
