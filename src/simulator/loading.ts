@@ -19,9 +19,15 @@ const shards = 4
 
 /**
  * Takes the GPU and spends the load time, with the lines that vLLM writes meanwhile.
+ * @param closed gives up, with an AbortError
  * @throws StartError when the GPU is another's, or loading is told to fail
  */
-export async function load(options: SimulatorOptions, gpu: Gpu, log: LogSink): Promise<void> {
+export async function load(
+  options: SimulatorOptions,
+  gpu: Gpu,
+  log: LogSink,
+  closed: AbortSignal,
+): Promise<void> {
   const engine = (place: string, message: string) =>
     log(vllmLine('EngineCore', 'INFO', place, message))
   engine(
@@ -31,9 +37,9 @@ export async function load(options: SimulatorOptions, gpu: Gpu, log: LogSink): P
   const holder = await gpu.take()
   if (holder !== undefined) fail(log, outOfMemory(holder), 1)
   engine('gpu_model_runner.py:3472', `Starting to load model ${options.model}...`)
-  if (options.hangLoad) await forever()
+  if (options.hangLoad) await forever(closed)
   for (let shard = 1; shard <= shards; shard += 1) {
-    if (options.loadTime > 0) await delay(options.loadTime / shards)
+    if (options.loadTime > 0) await delay(options.loadTime / shards, undefined, { signal: closed })
     const percent = String((shard / shards) * 100).padStart(3)
     log(`Loading safetensors checkpoint shards: ${percent}% Completed | ${shard}/${shards}`)
   }
@@ -59,7 +65,7 @@ const outOfMemory = (holder: number) =>
   `capacity of 79.25 GiB of which 12.38 MiB is free. Process ${holder} has 78.11 GiB memory in use.`
 
 /** A pending promise alone does not keep Node alive. */
-async function forever(): Promise<never> {
+async function forever(signal: AbortSignal): Promise<never> {
   const oneDayMs = 86_400_000
-  for (;;) await delay(oneDayMs)
+  for (;;) await delay(oneDayMs, undefined, { signal })
 }

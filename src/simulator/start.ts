@@ -103,7 +103,9 @@ export async function startSimulator(
     }
   })
 
+  const closing = new AbortController()
   const cut = () => {
+    closing.abort()
     server.close()
     server.closeAllConnections()
     for (const tunnel of tunnels) tunnel.destroy()
@@ -117,7 +119,7 @@ export async function startSimulator(
   void gpu.lost.then(() => simulation.die('EngineCore died unexpectedly'))
 
   const lost = died.then((reason) => Promise.reject(new StartError(reason)))
-  const loaded = Promise.race([load(options, gpu, log), lost]).then(() => {
+  const loaded = Promise.race([load(options, gpu, log, closing.signal), lost]).then(() => {
     phase = 'serving'
   })
   try {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { StartError } from '../../../src/simulator/index.ts'
 import { chat, metric, postJson, simulator, until } from './simulators.ts'
 
 const running = (url: string) => metric(url, 'vllm:num_requests_running')
@@ -101,15 +102,27 @@ describe('faults', () => {
 })
 
 describe('while loading', () => {
-  test('503 is answered to everything when told so, and then it serves', async () => {
-    const { url, loaded } = await simulator('--load-time 50ms --loading-answer 503')
+  test('503 is answered to everything when told so', async () => {
+    const { url } = await simulator('--hang-load --loading-answer 503')
     expect((await fetch(`${url}/health`)).status).toBe(503)
     expect((await fetch(`${url}/v1/models`)).status).toBe(503)
+  })
+
+  test('that ends, and then it serves', async () => {
+    const { url, loaded } = await simulator('--load-time 20ms --loading-answer 503')
     await loaded
     expect((await fetch(`${url}/health`)).status).toBe(200)
   })
 
   test('a failure carries the exit code', async () => {
-    await expect(simulator('--fail-load 7')).rejects.toMatchObject({ exitCode: 7 })
+    const failure: unknown = await simulator('--fail-load 7').catch((error: unknown) => error)
+    expect(failure).toBeInstanceOf(StartError)
+    expect(failure).toHaveProperty('exitCode', 7)
+  })
+
+  test('it can be closed', async () => {
+    const { loaded, close } = await simulator('--load-time 1h --loading-answer 503')
+    await close()
+    await expect(loaded).rejects.toThrow('aborted')
   })
 })

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -96,7 +96,9 @@ function watch(child: ChildProcess): SpawnedSimulator {
 
 /** A path for a lock file that no other test has. */
 export async function freshLockFile(): Promise<string> {
-  return join(await mkdtemp(join(tmpdir(), 'simulated-gpu-')), 'gpu.lock')
+  const folder = await mkdtemp(join(tmpdir(), 'simulated-gpu-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  return join(folder, 'gpu.lock')
 }
 
 export const postJson = (url: string, body: unknown, init: RequestInit = {}): Promise<Response> =>

@@ -1,12 +1,16 @@
-import { mkdtempSync, readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { takeGpuLock } from '../../../src/simulator/gpu-lock.ts'
 import { runGpuWorker } from '../../../src/simulator/gpu-worker.ts'
 
-const folder = () => mkdtempSync(join(tmpdir(), 'gpu-lock-'))
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'gpu-lock-'))
+  onTestFinished(() => rmSync(path, { recursive: true, force: true }))
+  return path
+}
 
 const startOf = (pid: number) => readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ').at(21)
 
