@@ -63,7 +63,10 @@ export function createAdmission(options: AdmissionOptions) {
       routing.settle(fact)
       options.onFact?.(fact)
     },
-    onTransition: (transition) => options.onTransition?.(transition),
+    onTransition: (transition) => {
+      if (transition.to === 'ready.quiet') routing.rebalance()
+      options.onTransition?.(transition)
+    },
   })
   const progress = createProgress(routing, since, clock)
   const startTimeoutMs = (model: string) => catalogue.models.get(model)?.facts.startTimeoutMs ?? 0

@@ -106,7 +106,7 @@ export function createRouting({ definitions, gates, backends, clock, log }: Rout
     }
   }
 
-  /** Who queues at a backend that does not turn to its model moves to one that has it, or is free. */
+  /** Who queues at a backend that does not turn to its model moves to one that has it, or nothing to do. */
   function rebalance(): void {
     if (gates.size < 2) return
     for (const gate of gates.values()) {
@@ -114,7 +114,8 @@ export function createRouting({ definitions, gates, backends, clock, log }: Rout
       for (const { model } of gate.waiting()) {
         if (snapshot && heading(snapshot) === model) continue
         const { chosen, because } = chooseBackend(model, views())
-        if (!chosen || because === 'would switch' || chosen.name === gate.backend) continue
+        if (!chosen || chosen.name === gate.backend) continue
+        if (because === 'would switch' && chosen.load > 0) continue
         moveOrRefuse(gate, model)
       }
     }
