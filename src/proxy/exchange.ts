@@ -282,7 +282,7 @@ export class Exchange implements AnswerSink {
     const answer = this.#answer
     const left = !this.#res.writableFinished && answer.code === undefined
     if (!this.#over) this.#finish()
-    const record = {
+    this.#context.onRequest?.({
       id: this.#id,
       method: this.#req.method as string,
       route: this.#match.route.pattern,
@@ -295,9 +295,7 @@ export class Exchange implements AnswerSink {
       durationMs: performance.now() - this.#startedAt,
       bytesIn: this.#body?.received ?? 0,
       bytesOut: answer.bytes,
-    }
-    this.#context.log.info(record, 'request')
-    this.#context.onRequest?.(record)
+    })
   }
 }
 

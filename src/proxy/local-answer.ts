@@ -62,7 +62,7 @@ export function answerLocally(
   if (local.pattern === undefined) return
   const route = local.pattern
   res.on('close', () => {
-    const record = {
+    context.onRequest?.({
       id,
       method: req.method as string,
       route,
@@ -75,8 +75,6 @@ export function answerLocally(
       durationMs: performance.now() - startedAt,
       bytesIn: 0,
       bytesOut: answer.bytes,
-    }
-    context.log.info(record, 'request')
-    context.onRequest?.(record)
+    })
   })
 }

@@ -27,10 +27,8 @@ export interface ProxySettings {
   readonly defaultModel: string | undefined
 }
 
-/** The part of a pino logger that is used here. */
+/** The part of a pino logger that is used here: defects. What becomes of requests goes to `onRequest`. */
 export interface ProxyLog {
-  info(fields: object, message: string): void
-  warn(fields: object, message: string): void
   error(fields: object, message: string): void
 }
 

@@ -206,7 +206,7 @@ class Tunnel {
     this.#over = true
     this.#end()
     const left = this.#status === 0
-    const record = {
+    this.#context.onRequest?.({
       id: this.#id,
       method: 'GET',
       route: this.#error?.code === 'not_found' ? 'other' : realtimePath,
@@ -219,9 +219,7 @@ class Tunnel {
       durationMs: performance.now() - this.#startedAt,
       bytesIn: this.#socket.bytesRead,
       bytesOut: this.#socket.bytesWritten,
-    }
-    this.#context.log.info(record, 'request')
-    this.#context.onRequest?.(record)
+    })
   }
 }
 

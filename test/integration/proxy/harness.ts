@@ -200,7 +200,7 @@ export async function world(listener: RequestListener, options: WorldOptions = {
       options.catalogue ??
       catalogueOf({ name: 'org/model', aliases: ['alias'] }, { name: 'other' }),
     settings: { ...settings, ...options.settings },
-    log: { info: log, warn: log, error: log },
+    log: { error: log },
     ready: () => made.ready,
     onRequest: (record) => {
       made.records.push(record)
