@@ -74,6 +74,10 @@ function expectedType(expected: string, value: unknown): string {
       return typeof value === 'number' || typeof value === 'boolean'
         ? `text; put it in quotes: "${value}"`
         : 'text'
+    case 'number':
+      return typeof value === 'string' && /^[\d.]+$/.test(value)
+        ? 'a number; remove the quotes'
+        : 'a number'
     case 'boolean':
       return 'true or false'
     case 'array':

@@ -1,4 +1,4 @@
-import { isMap, LineCounter, parseAllDocuments, type Document } from 'yaml'
+import { isMap, isScalar, LineCounter, parseAllDocuments, type Document } from 'yaml'
 import { didYouMean } from '../config/index.ts'
 import { explain, type Fault } from './explain.ts'
 import { apiGroup, apiVersion, kind, modelSchema, specSchema, type VllmModel } from './schema.ts'
@@ -48,13 +48,14 @@ export function parseManifests(text: string, file: string): Manifests {
 /** An object of the wire, such as the cluster's; problems carry no line. */
 export function checkManifest(object: unknown, source: string): Manifests {
   const found: Found = { models: [], problems: [], skipped: [] }
-  checkObject(object, source, () => source, found)
+  checkObject(object, source, () => undefined, found)
   return found
 }
 
 /** A leading `---` and a trailing one make empty documents, which mean nothing. */
-function holdsSomething(document: Document): boolean {
-  return document.contents !== null || document.errors.length > 0
+function holdsSomething({ contents, errors }: Document): boolean {
+  const isEmpty = contents === null || (isScalar(contents) && contents.source === '')
+  return !isEmpty || errors.length > 0
 }
 
 function readDocument(document: Document, source: string, lines: LineCounter, found: Found): void {
@@ -71,14 +72,12 @@ function readDocument(document: Document, source: string, lines: LineCounter, fo
     found.problems.push({ source, message: `cannot be read: ${(error as Error).message}` })
     return
   }
-  const locate = (path: readonly PropertyKey[]): string => {
-    const line = lineOf(document, path, lines)
-    return line === undefined ? source : `${source}, line ${line}`
-  }
+  const locate: Locate = (path) => lineOf(document, path, lines)
   checkObject(object, source, locate, found)
 }
 
-type Locate = (path: readonly PropertyKey[]) => string
+/** The line of a field, where there are lines. */
+type Locate = (path: readonly PropertyKey[]) => number | undefined
 
 function checkObject(object: unknown, source: string, locate: Locate, found: Found): void {
   if (typeof object !== 'object' || object === null || Array.isArray(object)) {
@@ -110,7 +109,9 @@ function checkObject(object: unknown, source: string, locate: Locate, found: Fou
         )),
   ]
   for (const fault of faults) {
-    found.problems.push({ source: locate(fault.path), message: fault.message })
+    const line = locate(fault.path)
+    const place = line === undefined ? source : `${source}, line ${line}`
+    found.problems.push({ source: place, message: fault.message })
   }
   if (faults.length === 0 && result.success) found.models.push({ model: result.data, source })
 }

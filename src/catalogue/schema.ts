@@ -15,10 +15,10 @@ const duration = z
   .string()
   .regex(new RegExp(durationPattern), {
     error: 'must be a duration with its units, such as 30s, 5m or 1h30m, or "0"',
+    abort: true,
   })
   .refine((text) => parseDuration(text) !== undefined, {
     error: 'must be at most 576h',
-    abort: true,
   })
 
 /**
@@ -77,6 +77,7 @@ export const specSchema = z.strictObject({
     .default({})
     .describe("Added to the backend's environment."),
   startTimeout: duration
+    .refine((text) => parseDuration(text) !== 0, { error: 'must be more than 0' })
     .optional()
     .describe('How long a start may take; the setting `startTimeout` unless given.'),
   idleTimeout: duration

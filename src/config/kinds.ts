@@ -112,6 +112,14 @@ export const duration: Kind<number, 'Ms'> = {
   json: { anyOf: [{ type: 'string', pattern: durationPattern }, { const: 0 }] },
 }
 
+/** For what would be nonsense at 0, such as the deadline of a start. */
+export const positiveDuration: Kind<number, 'Ms'> = {
+  ...duration,
+  expects: 'a duration from 1ms to 576h with its units, such as 500ms, 30s, 5m or 1h30m',
+  read: (raw) => duration.read(raw) || undefined,
+  json: { type: 'string', pattern: durationPattern },
+}
+
 export const size: Kind<number, 'Bytes'> = {
   unit: 'Bytes',
   placeholder: 'size',

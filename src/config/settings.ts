@@ -9,6 +9,7 @@ import {
   integer,
   list,
   path,
+  positiveDuration,
   secret,
   secrets,
   size,
@@ -73,7 +74,7 @@ export const settingDefinitions = {
     { fallbackText: '`$XDG_STATE_HOME/vllm-chill` or `~/.local/state/vllm-chill`' },
   ),
   probeInterval: setting(
-    duration,
+    positiveDuration,
     100,
     'models',
     'Pause between two looks at whether a starting backend is ready.',
@@ -87,7 +88,7 @@ export const settingDefinitions = {
     { env: ['IDLE_TIMEOUT'] },
   ),
   startTimeout: setting(
-    duration,
+    positiveDuration,
     600_000,
     'times',
     'How long the start of a model may take before it counts as failed. A model may have its own.',

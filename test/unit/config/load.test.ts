@@ -191,6 +191,10 @@ describe('what cannot be understood', () => {
     ])
   })
 
+  test('a start that may take no time at all', () => {
+    expect(problemsOf({ flags: { startTimeout: '0' } })[0]).toMatch(/expected a duration from 1ms/)
+  })
+
   test('a flag without its value, or given twice', () => {
     expect(problemsOf({ flags: { port: true } })[0]).toMatch(/^--port: needs a value/)
     expect(problemsOf({ flags: { port: ['1', '2'] } })).toEqual([
