@@ -98,7 +98,7 @@ export type BackendEvent =
   | { type: 'demand changed'; demand: Demand }
   | { type: 'catalogue changed'; models: Models }
   /** The driver. */
-  | { type: 'phase reached'; phase: StartPhase }
+  | { type: 'phase reached'; phase: StartPhase; generation: number }
   | { type: 'replica lost'; lost: ReplicaLost }
   /** An operator. */
   | { type: 'operator starts'; model?: string }
@@ -185,14 +185,21 @@ export function nextTurn(context: BackendContext): Turn | undefined {
   const { model, models, wish, demand, generation } = context
   const known = model && models[model.name]
   if (!known) return undefined
-  if (known.revision !== model.revision) return { name: model.name, why: 'its manifest changed' }
-  if (wish !== undefined && wish !== model.name && models[wish]) {
+  if (wish !== undefined && anotherWished(context)) {
     return { name: wish, why: 'an operator asked for it' }
+  }
+  if (known.revision !== model.revision) {
+    return { name: model.name, why: 'its manifest changed', reload: true }
   }
   // Before the gate has opened for this residence, nobody knows yet what is owed to whom.
   if (demand.openFor !== generation) return undefined
   const answer = consult(context, model.name)
   return answer.decision === 'switch' ? { name: answer.to, why: answer.why } : undefined
+}
+
+/** An operator asked for another model than the one that is loaded or loading. */
+export function anotherWished({ wish, model, models }: BackendContext): boolean {
+  return wish !== undefined && wish !== model?.name && models[wish] !== undefined
 }
 
 export function waitsFor({ demand }: BackendContext, model: string | undefined): boolean {
@@ -203,13 +210,15 @@ export function waitsFor({ demand }: BackendContext, model: string | undefined):
 export function targetWanted(context: BackendContext): boolean {
   const { target, models, wish, held, down } = context
   if (target === undefined || held || down || !models[target]) return false
+  // An operator who asks for a third model would only see this one loaded to be thrown away.
+  if (wish !== undefined && wish !== target && models[wish]) return false
   return target === wish || (waitsFor(context, target) && mayStart(context, target))
 }
 
 /** The same while nothing is unloaded yet: a manifest that was changed back needs no reload. */
 export function switchWanted(context: BackendContext): boolean {
   const { target, model, models } = context
-  if (model !== undefined && target === model.name) {
+  if (model !== undefined && target === model.name && !anotherWished(context)) {
     return models[target] !== undefined && models[target].revision !== model.revision
   }
   return targetWanted(context)

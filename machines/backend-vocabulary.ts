@@ -9,6 +9,7 @@ import {
   setup,
 } from 'xstate'
 import {
+  anotherWished,
   consult,
   forgetChanged,
   learn,
@@ -77,6 +78,7 @@ export const vocabulary = setup({
     'the target is still wanted': ({ context }) => targetWanted(context),
     'the switch lost its reason': ({ context }) => !switchWanted(context),
     'somebody waits for it': ({ context }) => waitsFor(context, context.model?.name),
+    'an operator wants another model': ({ context }) => anotherWished(context),
     'an operator wants it down': ({ context }) => context.down,
     'nothing wants it down': ({ context }) => mayStayUp(context),
     'its model was removed': ({ context }) =>
@@ -88,6 +90,19 @@ export const vocabulary = setup({
     'the gate is open and no lease is out': ({ context }) =>
       context.demand.openFor === context.generation && context.demand.leases === 0,
     'idle has a time': ({ context }) => idleTimeoutMs(context) > 0,
+    'its idle timeout changes': ({ context, event }) =>
+      event.type === 'catalogue changed' &&
+      idleTimeoutMs(context) !==
+        idleTimeoutMs({ ...context, model: follow(context, event.models) }),
+    'it belongs to the present start': ({ context, event }) =>
+      event.type === 'phase reached' && event.generation === context.generation,
+    'the platform replaces it, and somebody waits for it': ({ context, event }) =>
+      event.type === 'replica lost' &&
+      event.lost.replaced &&
+      waitsFor(context, context.model?.name),
+    'the engine itself is at work': (_, load: EngineLoad | undefined) =>
+      load !== undefined && load.running + load.waiting > 0,
+    'cutting is allowed': ({ context }) => context.settings.drainDeadlineAction === 'cut',
   },
   delays: {
     'idle timeout': ({ context }) => idleTimeoutMs(context),
@@ -106,7 +121,8 @@ export const vocabulary = setup({
     'obey the start': assign(({ context }, { model }: { model?: string }) => ({
       down: false,
       held: false,
-      wish: model ?? context.model?.name,
+      // Naming no model: what it has or is going to have, so that a switch under way is not undone.
+      wish: model ?? context.target ?? context.model?.name,
       failures: model === undefined ? {} : without(context.failures, model),
     })),
     'obey the stop': assign(({ context }, { hold }: { hold: boolean }) => ({
@@ -159,6 +175,10 @@ export const vocabulary = setup({
         because: `${next.name}: ${next.why}`,
       }
     }),
+    'turn to the wish': assign(({ context: { wish } }) => ({
+      target: wish,
+      because: `${wish}: an operator asked for it`,
+    })),
     'turn to the same model again': assign(
       ({ context }, { why, reload = false }: { why: string; reload?: boolean }) => ({
         target: context.model?.name,

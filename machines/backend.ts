@@ -1,10 +1,4 @@
-import {
-  failureOf,
-  initialContext,
-  order,
-  waitsFor,
-  type BackendContext,
-} from './backend-context.ts'
+import { failureOf, initialContext, order, type BackendContext } from './backend-context.ts'
 import { vocabulary } from './backend-vocabulary.ts'
 import type { ReplicaLost, StartPhase } from './driver.ts'
 import type { StartFailure } from './types.ts'
@@ -20,6 +14,11 @@ const callOff = [
     guard: 'its model was removed',
     target: '#backend.idle.scalingDown',
     actions: { type: 'say why', params: { why: 'its model was removed' } },
+  },
+  {
+    guard: 'an operator wants another model',
+    target: '#backend.switchingModel.unloading',
+    actions: 'turn to the wish',
   },
   {
     guard: 'its manifest changed',
@@ -87,11 +86,15 @@ export const backendMachine = vocabulary.createMachine({
       actions: [{ type: 'note the demand', params: ({ event }) => event }, 'set the alarm'],
     },
     'catalogue changed': {
-      actions: { type: 'follow the catalogue', params: ({ event }) => event },
+      // Who waits for a model that changed may have become servable, or gone.
+      actions: [{ type: 'follow the catalogue', params: ({ event }) => event }, 'set the alarm'],
     },
     // A timer may fire a little early: then the answer is still the same, and the alarm is set again.
     reconsider: { actions: 'set the alarm' },
-    'phase reached': { actions: { type: 'note the phase', params: ({ event }) => event } },
+    'phase reached': {
+      guard: 'it belongs to the present start',
+      actions: { type: 'note the phase', params: ({ event }) => event },
+    },
     'operator starts': { actions: { type: 'obey the start', params: ({ event }) => event } },
     'operator stops': {
       actions: [{ type: 'obey the stop', params: ({ event }) => event }, 'tell that it is held'],
@@ -146,7 +149,8 @@ export const backendMachine = vocabulary.createMachine({
         src: 'bring replicas up',
         input: ({ context, self }) => ({
           order: order(context),
-          onPhase: (phase: StartPhase) => self.send({ type: 'phase reached', phase }),
+          onPhase: (phase: StartPhase) =>
+            self.send({ type: 'phase reached', phase, generation: context.generation }),
         }),
         onDone: {
           target: 'ready',
@@ -207,8 +211,7 @@ export const backendMachine = vocabulary.createMachine({
       on: {
         'replica lost': [
           {
-            guard: ({ context, event }) =>
-              event.lost.replaced && waitsFor(context, context.model?.name),
+            guard: 'the platform replaces it, and somebody waits for it',
             target: 'scalingUp',
             actions: [...lost, 'count the start from now'],
           },
@@ -227,12 +230,16 @@ export const backendMachine = vocabulary.createMachine({
         },
         quiet: {
           always: { guard: 'a lease is out', target: 'serving' },
-          // A changed idle timeout counts from now on.
+          // A changed idle timeout counts from now on; no other change may keep the GPU awake.
           on: {
             'catalogue changed': {
+              guard: 'its idle timeout changes',
               target: 'quiet',
               reenter: true,
-              actions: { type: 'follow the catalogue', params: ({ event }) => event },
+              actions: [
+                { type: 'follow the catalogue', params: ({ event }) => event },
+                'set the alarm',
+              ],
             },
           },
           after: {
@@ -251,6 +258,8 @@ export const backendMachine = vocabulary.createMachine({
       states: {
         draining: {
           always: [
+            // It is still loaded, so who asked for it has it; who waits for the other goes on waiting.
+            { guard: 'the wish came true', actions: 'forget the wish' },
             {
               guard: 'an operator wants it down',
               target: '#backend.idle.draining',
@@ -266,7 +275,7 @@ export const backendMachine = vocabulary.createMachine({
               target: '#backend.ready',
               actions: [
                 'forget the target',
-                { type: 'say why', params: { why: 'nobody waits for the other model any more' } },
+                { type: 'say why', params: { why: 'the other model is not wanted any more' } },
               ],
             },
           ],
@@ -276,7 +285,12 @@ export const backendMachine = vocabulary.createMachine({
             onDone: 'unloading',
             onError: 'unloading',
           },
-          after: { 'drain deadline': { actions: 'tell who blocks' } },
+          after: {
+            'drain deadline': [
+              { guard: 'cutting is allowed', target: 'unloading', actions: 'tell who blocks' },
+              { actions: 'tell who blocks' },
+            ],
+          },
         },
         unloading: {
           invoke: {
@@ -292,7 +306,7 @@ export const backendMachine = vocabulary.createMachine({
                 target: '#backend.cold',
                 actions: {
                   type: 'say why',
-                  params: { why: 'nobody waits for the other model any more' },
+                  params: { why: 'the other model is not wanted any more' },
                 },
               },
             ],
@@ -314,22 +328,33 @@ export const backendMachine = vocabulary.createMachine({
     },
 
     idle: {
+      // Where a switch would have led is of the past.
+      entry: 'forget the target',
       initial: 'rechecking',
       states: {
         // The gate is closed already; whoever asks now is seen before anything goes down.
         rechecking: {
-          always: {
-            guard: 'somebody waits for it',
-            target: '#backend.ready',
-            actions: { type: 'say why', params: { why: 'somebody asked just then' } },
-          },
+          always: [
+            {
+              guard: 'somebody waits for it',
+              target: '#backend.ready',
+              actions: { type: 'say why', params: { why: 'somebody asked just then' } },
+            },
+            {
+              guard: 'the wish came true',
+              target: '#backend.ready',
+              actions: { type: 'say why', params: { why: 'an operator asked for it' } },
+            },
+          ],
           invoke: {
             src: 'ask the engine',
             input: ({ context }) => ({ backend: context.backend }),
             onDone: [
               {
-                guard: ({ event }) =>
-                  event.output !== undefined && event.output.running + event.output.waiting > 0,
+                guard: {
+                  type: 'the engine itself is at work',
+                  params: ({ event }) => event.output,
+                },
                 target: '#backend.ready',
                 actions: { type: 'say why', params: { why: 'the engine itself is still at work' } },
               },
@@ -351,7 +376,12 @@ export const backendMachine = vocabulary.createMachine({
             onDone: 'scalingDown',
             onError: 'scalingDown',
           },
-          after: { 'drain deadline': { actions: 'tell who blocks' } },
+          after: {
+            'drain deadline': [
+              { guard: 'cutting is allowed', target: 'scalingDown', actions: 'tell who blocks' },
+              { actions: 'tell who blocks' },
+            ],
+          },
         },
         scalingDown: {
           invoke: {
