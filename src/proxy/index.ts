@@ -18,6 +18,11 @@ export interface Proxy {
   readonly app: H3
   /** Listener for the server's `upgrade` event. */
   handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
+  /**
+   * For the server's `shouldUpgradeCallback` (Node 24): what offers another protocol than WebSocket,
+   * such as Java's client its `h2c`, is a request like any other.
+   */
+  shouldUpgrade(req: IncomingMessage): boolean
   /** Closes idle connections to backends; what is on its way goes on to its end. */
   close(): Promise<void>
 }
@@ -39,6 +44,7 @@ export function createProxy(options: ProxyOptions): Proxy {
   return {
     app: createApp(context),
     handleUpgrade: createUpgradeHandler(context),
+    shouldUpgrade: (req) => req.headers.upgrade?.toLowerCase() === 'websocket',
     close: () => context.forwarder.close(),
   }
 }

@@ -209,6 +209,7 @@ export async function world(listener: RequestListener, options: WorldOptions = {
     ...(options.forwarder && { forwarder: options.forwarder }),
   })
   made.proxy = createServer(toNodeHandler(proxy.app) as RequestListener)
+  Object.assign(made.proxy, { shouldUpgradeCallback: proxy.shouldUpgrade })
   made.proxy.on('upgrade', (req, socket, head) => proxy.handleUpgrade(req, socket, head))
   await listening(made.proxy)
   made.port = portOf(made.proxy)

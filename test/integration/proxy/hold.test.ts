@@ -108,6 +108,19 @@ describe('a request that waits', () => {
     expect(at.admission.leases.size).toBe(0)
   })
 
+  it('leaves the gate when its client leaves, also when it was sent behind another one on one connection', async () => {
+    const at = await cold()
+    const socket = rawConnection(at.port)
+    const body = JSON.stringify(hello)
+    const text = `POST ${chat} HTTP/1.1\r\nhost: x\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+    socket.write(text + text)
+    while (at.admission.waiting.size < 2) await once(at.admission, 'waiting')
+    socket.destroy()
+    while (at.admission.waiting.size > 0) await once(at.admission, 'left')
+    expect(await at.record()).toMatchObject({ code: 'client_left' })
+    expect(await at.record()).toMatchObject({ code: 'client_left' })
+  })
+
   it('is refused with status, reason and the headers that SDKs read', async () => {
     const at = await cold()
     const response = post(at.url + chat, hello)

@@ -374,6 +374,22 @@ describe('CORS', () => {
   })
 })
 
+describe('an offer to upgrade', () => {
+  it('to HTTP/2, as Java clients make it with every first request, is passed over', async () => {
+    const at = await start()
+    const socket = rawConnection(at.port)
+    const body = JSON.stringify(hello)
+    socket.write(
+      `POST ${chat} HTTP/1.1\r\nhost: x\r\nconnection: Upgrade, HTTP2-Settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    )
+    await once(socket, 'data')
+    expect(socket.text()).toContain('HTTP/1.1 200 OK')
+    expect(got[0]?.req.headers).not.toHaveProperty('upgrade')
+    expect(got[0]?.req.headers).not.toHaveProperty('http2-settings')
+    socket.destroy()
+  })
+})
+
 describe('an early start', () => {
   const filler = 'x'.repeat(100_000)
 
