@@ -57,18 +57,12 @@ export async function openFolderCatalogue(options: FolderCatalogueOptions): Prom
       isStale = false
       if (isClosed) return
       watching.arm()
-      const next = await readManifestFiles(path).then(
-        (files) => followFiles(known, files, defaults),
-        (error: unknown): Known => ({
-          ...known,
-          problems: [
-            {
-              source: shownPath(path),
-              message: `${whyNot(error)}; the models known so far stay`,
-            },
-          ],
-        }),
-      )
+      const next = await readManifestFiles(path)
+        .then((files) => followFiles(known, files, defaults))
+        .catch((error: unknown): Known => {
+          const message = `${whyNot(error)}; the models known so far stay`
+          return { ...known, problems: [{ source: shownPath(path), message }] }
+        })
       if (!isClosed) adopt(next)
     }
   }

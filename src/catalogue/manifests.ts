@@ -32,7 +32,7 @@ const topFields = new Set(['apiVersion', 'kind', 'metadata', 'spec', 'status'])
 export function parseManifests(text: string, file: string): Manifests {
   const lines = new LineCounter()
   const found: Found = { models: [], problems: [], skipped: [] }
-  const parsed = parseAllDocuments(text, { lineCounter: lines })
+  const parsed = parseAllDocuments(text, { lineCounter: lines, logLevel: 'error' })
   const documents = Array.isArray(parsed) ? parsed.filter(holdsSomething) : []
   if (documents.length === 0) {
     const message = 'is empty; to remove its models, delete the file'

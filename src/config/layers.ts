@@ -98,7 +98,8 @@ export function fileLayer(
 }
 
 function parseFile(shown: string, text: string, complain: Complain): Record<string, unknown> {
-  const document = parseDocument(text)
+  // Warnings would go to the console by themselves, with what stands there, secrets too.
+  const document = parseDocument(text, { logLevel: 'error' })
   if (document.errors.length > 0) {
     // Behind the first line comes a drawing of the place, which may hold a secret.
     for (const error of document.errors) complain(`${shown}: ${error.message.split('\n')[0]}`)

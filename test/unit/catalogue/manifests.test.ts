@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { checkManifest, parseManifests } from '../../../src/catalogue/index.ts'
 import { manifestText, model } from './manifest.ts'
@@ -160,6 +161,31 @@ describe('the head of a document', () => {
 })
 
 describe('a file', () => {
+  test('may hold anything at all', () => {
+    const pieces = [
+      'kind: VLLMModel\n',
+      valid,
+      '---\n',
+      '&x ',
+      '*x',
+      '!!map ',
+      '<<: ',
+      '? ',
+      '"',
+      '- ',
+    ]
+    const scraps = fc
+      .array(fc.constantFrom(...pieces, ...'[]{}:|>#%\t\n a'.split('')))
+      .map((all) => all.join(''))
+    fc.assert(
+      fc.property(fc.oneof(scraps, fc.json(), fc.string()), (text) => {
+        const { models, problems, skipped } = parseManifests(text, 'a.yaml')
+        expect(models.length + problems.length + skipped.length).toBeGreaterThan(0)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
   test('may hold many documents, and lists; each problem names document and line', () => {
     const list = `kind: List\nitems:\n- ${manifestText('b')}\n- ${manifestText('c', { maxNumSeqs: 0 })}\n`
     const { models, problems } = parseManifests(`---\n${valid}---\n${list}---\n`, 'all.yaml')
