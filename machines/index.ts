@@ -14,10 +14,4 @@ export {
 export { backendMachine } from './backend.ts'
 export type { AdmissionInput } from './backend-vocabulary.ts'
 export { chooseBackend, type BackendView, type Choice } from './choose-backend.ts'
-export {
-  fleetMachine,
-  modelsOf,
-  type BackendDefinition,
-  type FleetEvent,
-  type FleetFact,
-} from './fleet.ts'
+export { fleetMachine, type BackendDefinition, type FleetEvent, type FleetFact } from './fleet.ts'

@@ -1,4 +1,3 @@
-import type { RequestListener } from 'node:http'
 import { H3, toNodeHandler } from 'h3'
 import { createAdmission } from '../../admission/index.ts'
 import { openFolderCatalogue } from '../../catalogue/index.ts'
@@ -85,11 +84,12 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
   }
   try {
     const { host, port, operationsPort } = settings
-    listenings.push(await listenOn(toNodeHandler(proxy.app) as RequestListener, { host, port }))
-    listenings[0]!.server.on('upgrade', proxy.handleUpgrade)
+    listenings.push(await listenOn(toNodeHandler(proxy.app), { host, port }))
+    listenings[0]?.server.on('upgrade', (req, socket, head) =>
+      proxy.handleUpgrade(req, socket, head),
+    )
     if (apart && operationsPort !== undefined) {
-      const handler = toNodeHandler(apart) as RequestListener
-      listenings.push(await listenOn(handler, { host, port: operationsPort }))
+      listenings.push(await listenOn(toNodeHandler(apart), { host, port: operationsPort }))
     }
   } catch (error) {
     await undo()
@@ -136,6 +136,11 @@ function whyNotListening(error: unknown, { host, port }: Settings): unknown {
   if (code === 'EACCES') {
     return new ConfigError([
       `port: this user may not listen on ${host}:${port}; choose one from 1024 on`,
+    ])
+  }
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+    return new ConfigError([
+      `host: ${host} is no address of this machine; choose another with \`--host\``,
     ])
   }
   return error

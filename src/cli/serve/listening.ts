@@ -1,5 +1,7 @@
-import type { RequestListener, Server } from 'node:http'
+import { once } from 'node:events'
+import { createServer, type RequestListener, type Server } from 'node:http'
 import { listen } from 'listhen'
+import { ConfigError } from '../../config/index.ts'
 
 /** Header of a request must be here after a minute; nobody types one by hand. */
 const headersTimeoutMs = 60_000
@@ -18,21 +20,18 @@ export interface Listening {
   close(): Promise<void>
 }
 
-/** Serves a handler. A port that is taken rejects; it never becomes another one. */
-export async function listenOn(
-  handler: RequestListener,
-  { host, port }: { host: string; port: number },
-): Promise<Listening> {
-  const listener = await listen(handler, {
-    hostname: host,
-    port,
-    // Its default ends the process on SIGTERM, with everything that is in flight.
-    autoClose: false,
-    // Otherwise a port that is taken silently becomes another one.
-    isProd: true,
-    showURL: false,
-  })
-  const server = listener.server as Server
+export interface Place {
+  readonly host: string
+  /** 0 takes a free one. */
+  readonly port: number
+}
+
+/**
+ * Serves a handler. A port that is taken rejects with the system's error; it never becomes another one.
+ */
+export async function listenOn(handler: RequestListener, place: Place): Promise<Listening> {
+  const { host, port } = place
+  const server = await listenerOf(handler, place)
   server.headersTimeout = headersTimeoutMs
   server.requestTimeout = requestTimeoutMs
   server.keepAliveTimeout = keepAliveTimeoutMs
@@ -43,6 +42,43 @@ export async function listenOn(
     url: `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${boundPort}`,
     server,
     close: () => closeServer(server),
+  }
+}
+
+async function listenerOf(handler: RequestListener, { host, port }: Place): Promise<Server> {
+  const listener = await listen(handler, {
+    hostname: host,
+    // A plain 0 would become 3000, which is taken as soon as two do so.
+    port: port === 0 ? { random: true } : port,
+    // Its default ends the process on SIGTERM, with everything that is in flight.
+    autoClose: false,
+    // Otherwise a port that is taken silently becomes another one.
+    isProd: true,
+    // Otherwise what it tries is written into our log.
+    isTest: true,
+    showURL: false,
+  }).catch(async (error: unknown) => {
+    throw await systemsReason(error, { host, port })
+  })
+  const server = listener.server as Server
+  if (port === 0 || listener.address?.port === port) return server
+  // It passes over the ports that browsers refuse, and takes 3000 without a word.
+  server.close()
+  throw new ConfigError([
+    `port: browsers open no connection to ${port}; choose another with \`--port\``,
+  ])
+}
+
+/** The port is looked for by somebody who keeps to himself why it cannot be had: so it is tried again. */
+async function systemsReason(told: unknown, { host, port }: Place): Promise<unknown> {
+  const server = createServer().listen(port, host)
+  try {
+    await once(server, 'listening')
+    return told
+  } catch (error) {
+    return error
+  } finally {
+    server.close()
   }
 }
 
