@@ -17,12 +17,12 @@ export interface Proxy {
   /** The clients' API; other routes may be mounted on it. Serve it with `toNodeHandler`. */
   readonly app: H3
   /** Listener for the server's `upgrade` event. */
-  handleUpgrade(req: IncomingMessage, socket: Duplex, head: Buffer): void
+  handleUpgrade(this: void, req: IncomingMessage, socket: Duplex, head: Buffer): void
   /**
    * For the server's `shouldUpgradeCallback` (Node 24): what offers another protocol than WebSocket,
    * such as Java's client its `h2c`, is a request like any other.
    */
-  shouldUpgrade(req: IncomingMessage): boolean
+  shouldUpgrade(this: void, req: IncomingMessage): boolean
   /** Closes idle connections to backends; what is on its way goes on to its end. */
   close(): Promise<void>
 }
