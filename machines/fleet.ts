@@ -1,4 +1,4 @@
-import { assign, enqueueActions, fromPromise, setup, type ActorRefFrom } from 'xstate'
+import { assign, emit, enqueueActions, fromPromise, setup, type ActorRefFrom } from 'xstate'
 import type { BackendSettings, Models } from './backend-context.ts'
 import { backendMachine } from './backend.ts'
 import type { SwitchPolicy } from './switch-policy.ts'
@@ -54,7 +54,7 @@ export const fleetMachine = setup({
     emitted: {} as FleetFact,
   },
   actors: { backend: backendMachine, 'look at what is there': observations },
-  delays: { 'pause before looking again': 2_000 },
+  delays: { 'pause before looking again': 2_000, 'looking deadline': 60_000 },
   actions: {
     'spawn the backends': assign({
       spawned: ({ context, spawn }, params: { found: Readonly<Record<string, Observed>> }) =>
@@ -76,6 +76,10 @@ export const fleetMachine = setup({
           ]),
         ),
     }),
+    'tell the trouble': emit(({ context }) => ({
+      type: 'observation failed',
+      message: context.trouble ?? '',
+    })),
     'hand the catalogue on': enqueueActions(({ context, enqueue }) => {
       for (const definition of context.backends) {
         const actor = context.spawned[definition.name]
@@ -125,12 +129,19 @@ export const fleetMachine = setup({
           }),
         },
       },
+      // Says so and goes on: to look twice at once could end what the first look is about to find.
+      after: {
+        'looking deadline': {
+          actions: [
+            assign({ trouble: 'the driver still has not said what is there' }),
+            'tell the trouble',
+          ],
+        },
+      },
     },
     // Starting anything beside what cannot be seen could put two models on one GPU.
     blind: {
-      entry: enqueueActions(({ context, enqueue }) =>
-        enqueue.emit({ type: 'observation failed', message: context.trouble ?? '' }),
-      ),
+      entry: 'tell the trouble',
       on: { 'shut down': 'stopped' },
       after: { 'pause before looking again': 'observing' },
     },

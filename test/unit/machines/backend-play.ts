@@ -1,3 +1,4 @@
+import { expect, onTestFinished } from 'vitest'
 import { createActor, fromCallback, fromPromise, SimulatedClock } from 'xstate'
 import {
   backendMachine,
@@ -72,7 +73,11 @@ export class BackendPlay {
   openFor: number | undefined
   gateFailure: Error | undefined
   watchFailure: Error | undefined
+  /** What must never be seen: a start while an older generation's replicas are not gone. */
+  readonly violations: string[] = []
   #waiting = new Map<string, Waiting>()
+  /** Generation whose replicas hold the GPU. */
+  #gpuHeldBy: number | undefined
   #loseReplica: ((lost: ReplicaLost) => void) | undefined
 
   constructor({ models = threeModels, settings, observed, policy }: PlayOptions = {}) {
@@ -144,6 +149,7 @@ export class BackendPlay {
   // What the world does.
 
   async end(effect: Effect, value?: unknown): Promise<void> {
+    if (effect === 'take replicas down') this.#gpuHeldBy = undefined
     this.#take(effect).resolve(value)
     await settled()
   }
@@ -241,6 +247,11 @@ export class BackendPlay {
   }
 
   #call<T>(effect: Effect, signal: AbortSignal, more: Partial<Call> = {}): Promise<T> {
+    const { generation, model: ordered } = more.order ?? {}
+    if (this.#gpuHeldBy !== undefined && generation !== undefined) {
+      if (this.#gpuHeldBy !== generation) this.violations.push(`${ordered?.name} started beside`)
+    }
+    if (effect === 'bring replicas up') this.#gpuHeldBy = generation
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     this.calls.push({
       effect,
@@ -294,6 +305,16 @@ export class BackendPlay {
       },
     })
   }
+}
+
+/** A play that must end sound, whatever the test was about: alive, and never two on one GPU. */
+export function newPlay(options?: PlayOptions): BackendPlay {
+  const play = new BackendPlay(options)
+  onTestFinished(() => {
+    expect(play.status).toBe('active')
+    expect(play.violations).toEqual([])
+  })
+  return play
 }
 
 /** `{ ready: 'serving' }` as `ready.serving`. */

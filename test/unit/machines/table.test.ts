@@ -8,7 +8,7 @@ import {
   type Leaf,
   type Row,
 } from '../../../docs/chart-table.ts'
-import { BackendPlay, model, threeModels, type PlayOptions } from './backend-play.ts'
+import { newPlay, model, threeModels, type BackendPlay, type PlayOptions } from './backend-play.ts'
 import { drained, reach } from './reach.ts'
 
 interface Preparation {
@@ -145,7 +145,7 @@ async function play(row: Row, leaf: Leaf): Promise<void> {
     reach: way = reach,
     afterwards,
   }: Preparation = row.given ? prepare[row.given] : {}
-  const it = new BackendPlay(options)
+  const it = newPlay(options)
   if (row.when === 'the program starts') {
     await it.tell()
   } else {
@@ -197,7 +197,7 @@ describe('the table of events and states', () => {
         else walk(state.states, `${prefix}${name}.`)
       }
     }
-    walk(new BackendPlay().actor.logic.states, '')
+    walk(newPlay().actor.logic.states, '')
     expect(found.toSorted()).toEqual([...leaves].toSorted())
   })
 })
