@@ -114,7 +114,6 @@ export function createProcessDriver(options: ProcessDriverOptions): ProcessDrive
   }
 
   async function ensureResources(order: StartOrder, signal: AbortSignal): Promise<void> {
-    await untilAborted(swept(), signal)
     const { settings, plan } = prepare(order)
     try {
       await mkdir(stateDir, { recursive: true, mode: 0o700 })
@@ -122,6 +121,7 @@ export function createProcessDriver(options: ProcessDriverOptions): ProcessDrive
     } catch (error) {
       throw refused(`the state folder cannot be written: ${(error as Error).message}`)
     }
+    await untilAborted(swept(), signal)
     const path = plan.env['PATH'] ?? settings.env?.['PATH'] ?? environment['PATH']
     const [program = ''] = plan.command ?? settings.command
     const why = await whyNotExecutable(program, path)
@@ -189,7 +189,8 @@ export function createProcessDriver(options: ProcessDriverOptions): ProcessDrive
 
   async function engineLoad(backend: string, signal: AbortSignal): Promise<EngineLoad | undefined> {
     const launched = launches.get(backend)
-    if (!launched || launched.exit) throw new Error(`no process runs for backend "${backend}"`)
+    if (!launched || launched.exit || launched.gone)
+      throw new Error(`no process runs for backend "${backend}"`)
     return await readEngineLoad(agent, launched.url, launched.apiKey, signal)
   }
 

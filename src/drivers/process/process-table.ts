@@ -79,9 +79,12 @@ export function parseStat(stat: string): ProcessEntry | undefined {
   // From field 3 on: state, ppid, pgrp … and starttime, which is field 22.
   const fields = stat.slice(endOfName + 2).split(' ')
   const [state, , group] = fields
+  const threads = Number(fields[17])
   const ticks = fields[19]
   if (endOfName < 0 || !state || !group || !ticks || Number.isNaN(pid)) return undefined
-  return { pid, group: Number(group), zombie: isDead(state), startTime: `${ticks}.${boot}` }
+  // The first thread of a dying process turns zombie while others still hold its memory and its GPU.
+  const zombie = isDead(state) && threads <= 1
+  return { pid, group: Number(group), zombie, startTime: `${ticks}.${boot}` }
 }
 
 /** Reads `ps -o pid=,pgid=,stat=,lstart=`. */

@@ -1,9 +1,9 @@
-import { writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { request } from 'undici'
 import { expect, test } from 'vitest'
 import type { ReplicaLost } from '../../../machines/index.ts'
-import { failureOf, never, orderFor, pidOf, scratchFolder, setUp } from './harness.ts'
+import { failureOf, never, orderFor, pidOf, planWith, scratchFolder, setUp } from './harness.ts'
 
 test('an exit during the load fails the start with its code and its last lines', async () => {
   const { start, driver } = await setUp({
@@ -66,6 +66,31 @@ test('a command that may not be run is told', async () => {
 test('a model that left the catalogue is not started', async () => {
   const { start } = await setUp({ modelOf: () => undefined })
   expect((await failureOf(start())).message).toContain('no longer in the catalogue')
+})
+
+test('a command line that the kernel refuses is told', async () => {
+  const plan = { ...planWith({}), arguments: ['x'.repeat(4 * 1024 * 1024)] }
+  const { start, driver } = await setUp({ modelOf: () => plan })
+  const failure = await failureOf(start())
+  expect(failure.reason).toBe('resources')
+  expect(failure.message).toContain('E2BIG')
+  expect(await driver.observe('gpu')).toEqual({ found: 'nothing' })
+})
+
+test('a state folder that cannot be written is told before anything runs', async () => {
+  const { driver, stateDir } = await setUp()
+  await driver.observe('gpu')
+  await rm(stateDir, { recursive: true })
+  await writeFile(stateDir, 'a file in its place')
+  const prepared = await failureOf(driver.ensureResources(orderFor(), never))
+  expect(prepared).toMatchObject({ reason: 'resources' })
+  const started = await failureOf(driver.start(orderFor(), never, () => {}))
+  expect(started.message).toContain('cannot write to the state folder')
+})
+
+test('a backend that is not configured is told', async () => {
+  const { start } = await setUp({ backends: new Map() })
+  expect((await failureOf(start())).message).toContain('no backend is called "gpu"')
 })
 
 test('a death while ready is told at once, with its code and its last line', async () => {

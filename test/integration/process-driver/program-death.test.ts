@@ -24,20 +24,24 @@ interface Recorded {
 
 /** A program with one ready backend, whose worker is deaf to SIGTERM. */
 async function runningProgram(where = 'group') {
-  const stateDir = await scratchFolder()
-  const folder = await scratchFolder()
-  const said = join(folder, 'said')
-  const workers = join(folder, 'workers')
+  const workers = join(await scratchFolder(), 'workers')
   const env = { FAKE_WORKER: where, FAKE_WORKER_PIDS: workers }
-  const input = JSON.stringify({ stateDir, command: serverCommand, env, said })
+  const running = await runningProgramWith(serverCommand, env)
+  const [worker] = await pidsIn(workers)
+  return { ...running, worker: worker! }
+}
+
+async function runningProgramWith(command: string[], env: Record<string, string>) {
+  const stateDir = await scratchFolder()
+  const said = join(await scratchFolder(), 'said')
+  const input = JSON.stringify({ stateDir, command, env, said })
   const [node = '', ...host] = hostCommand
   const program = spawn(node, [...host, input], { stdio: 'inherit' })
   onTestFinished(() => void program.kill('SIGKILL'))
   await until(() => existsSync(said))
-  const [worker] = await pidsIn(workers)
   const state = await recorded(stateDir)
   onTestFinished(() => killIfThere(state.leader.pid))
-  return { stateDir, program, worker: worker!, state }
+  return { stateDir, program, state }
 }
 
 async function recorded(stateDir: string): Promise<Recorded> {
@@ -60,6 +64,24 @@ test.each(['group', 'setsid'])(
     await until(async () => !(await lives(state.watchdog)))
   },
 )
+
+const withoutEnvironment = ['/usr/bin/env', '-i', ...serverCommand]
+
+test('the watchdog ends a backend that wiped its environment', async () => {
+  const { program, state } = await runningProgramWith(withoutEnvironment, {})
+  await kill(program)
+  await until(async () => !(await lives(state.leader.pid)))
+})
+
+test('a backend that wiped its environment is swept by its start time', async () => {
+  const { stateDir, program, state } = await runningProgramWith(withoutEnvironment, {})
+  process.kill(state.watchdog, 'SIGKILL')
+  await until(async () => !(await lives(state.watchdog)))
+  await kill(program)
+  const { driver } = await setUp({ stateDir })
+  await driver.observe('gpu')
+  expect(await lives(state.leader.pid)).toBe(false)
+})
 
 test('what outlives program and watchdog is swept by the next start, whatever it is called there', async () => {
   const { stateDir, program, worker, state } = await runningProgram()

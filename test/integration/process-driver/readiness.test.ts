@@ -6,6 +6,7 @@ import { createServer as createHttpServer } from 'node:http'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { freePort } from '../../../src/drivers/process/free-port.ts'
+import { processEntry } from '../../../src/drivers/process/process-table.ts'
 import { failureOf, lives, pidOf, scratchFolder, serverCommand, setUp, until } from './harness.ts'
 
 test('a backend is ready when /health is 200 and /v1/models names the model', async () => {
@@ -38,6 +39,13 @@ test('a backend is ready when /health is 200 and /v1/models names the model', as
     revision: 'r1',
     endpoints,
   })
+})
+
+test('a backend is the first process of a group of its own', async () => {
+  const { start } = await setUp()
+  const { endpoints } = await start()
+  const pid = pidOf(endpoints[0]?.incarnation)
+  expect(processEntry(pid)).toMatchObject({ pid, group: pid })
 })
 
 test('two starts have two incarnations', async () => {

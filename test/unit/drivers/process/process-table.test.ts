@@ -26,6 +26,12 @@ describe('/proc/<pid>/stat', () => {
     expect(parseStat(`42 (vllm) ${state} ${rest}`)?.zombie).toBe(true)
   })
 
+  test('tells that a zombie whose threads still run is not gone', () => {
+    const dying = rest.replace(' 20 0 1 0 4711', ' 20 0 12 0 4711')
+    expect(dying).not.toBe(rest)
+    expect(parseStat(`42 (vllm) Z ${dying}`)?.zombie).toBe(false)
+  })
+
   test.each(['', '42', '42 (vllm', 'x (vllm) S'])('"%s" names no process', (stat) => {
     expect(parseStat(stat)).toBeUndefined()
   })

@@ -1,6 +1,8 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { markerName } from '../../../../src/drivers/process/marker.ts'
 import { processEntry } from '../../../../src/drivers/process/process-table.ts'
 import { startWatchdog } from '../../../../src/drivers/process/watchdog.ts'
 
@@ -10,10 +12,11 @@ function lives(pid: number | undefined): boolean {
   return processEntry(pid ?? 0)?.zombie === false
 }
 
-async function sleeper() {
+async function sleeper(env: Record<string, string> = {}) {
   const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 60000)'], {
     detached: true,
     stdio: 'ignore',
+    env,
   })
   await once(child, 'spawn')
   onTestFinished(() => void child.kill('SIGKILL'))
@@ -32,9 +35,11 @@ test('a watchdog that is dismissed leaves, and leaves the group alone', async ()
 })
 
 test('a watchdog that guards nothing yet can be dismissed', async () => {
-  const watchdog = startWatchdog('no-process-has-this', 60_000, log)
+  const child = await sleeper({ [markerName]: 'marker-of-this-test' })
+  const watchdog = startWatchdog('marker-of-this-test', 60_000, log)
   watchdog.dismiss()
   await vi.waitFor(() => expect(lives(watchdog.pid)).toBe(false), 10_000)
+  expect(lives(child.pid)).toBe(true)
 })
 
 test('a watchdog that ends early is told', async () => {
@@ -44,16 +49,28 @@ test('a watchdog that ends early is told', async () => {
   await vi.waitFor(() => expect(log.warn).toHaveBeenCalledOnce(), 10_000)
 })
 
-test('a watchdog does not keep the program running', async () => {
+/** A program that ends as soon as it has nothing left to wait for. */
+async function programThat(calls: string): Promise<string> {
   const module = new URL('../../../../src/drivers/process/watchdog.ts', import.meta.url).href
-  const script = `import { startWatchdog } from '${module}'
-    console.log(startWatchdog('no-process-has-this', 0, console).pid)`
+  const script = `import { startWatchdog } from '${module}'; ${calls}`
   const program = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
-  const said = once(program.stdout, 'data')
-  const [code] = await once(program, 'exit')
-  expect(code).toBe(0)
-  const [watchdog] = (await said) as [Buffer]
-  await vi.waitFor(() => expect(lives(Number(watchdog))).toBe(false), 10_000)
+  onTestFinished(() => void program.kill('SIGKILL'))
+  const said = text(program.stdout)
+  await once(program, 'exit')
+  return await said
+}
+
+test('a watchdog does not keep the program running', async () => {
+  const said = await programThat(
+    "console.log(startWatchdog('no-process-has-this', 0, console).pid)",
+  )
+  await vi.waitFor(() => expect(lives(Number(said))).toBe(false), 10_000)
+})
+
+test('a watchdog ends its group when the program is gone, whatever environment the group has', async () => {
+  const child = await sleeper()
+  await programThat(`startWatchdog('no-process-has-this', 9000, console).guard(${child.pid})`)
+  await vi.waitFor(() => expect(lives(child.pid)).toBe(false), 10_000)
 })
