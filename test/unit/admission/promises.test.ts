@@ -281,10 +281,10 @@ class Play {
   /** From now on the world works: whatever is begun ends well, requests take a second. */
   async calm(): Promise<void> {
     this.world.engine.clear()
-    for (const { name, held, model } of this.fleet.status()) {
+    for (const { name, held, model, target = model } of this.fleet.status()) {
       if (!held) continue
-      // What is just going down is what a start without a model brings back.
-      if (model !== undefined) this.wished.add(`${name}/${model}`)
+      // A start without a model brings back what it turns to, or what is just going down.
+      if (target !== undefined) this.wished.add(`${name}/${target}`)
       this.fleet.start({ backend: name })
     }
     for (let round = 0; round < 200; round++) {
