@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
+import type { Socket } from 'node:net'
 import { listen } from 'listhen'
 import { ConfigError } from '../../config/index.ts'
 
@@ -35,13 +36,14 @@ export async function listenOn(handler: RequestListener, place: Place): Promise<
   server.headersTimeout = headersTimeoutMs
   server.requestTimeout = requestTimeoutMs
   server.keepAliveTimeout = keepAliveTimeoutMs
+  const sockets = openSockets(server)
   const address = server.address()
   const boundPort = typeof address === 'object' && address ? address.port : port
   const reachable = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host
   return {
     url: `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${boundPort}`,
     server,
-    close: () => closeServer(server),
+    close: () => closeServer(server, sockets),
   }
 }
 
@@ -82,15 +84,29 @@ async function systemsReason(told: unknown, { host, port }: Place): Promise<unkn
   }
 }
 
-function closeServer(server: Server): Promise<void> {
+function openSockets(server: Server): ReadonlySet<Socket> {
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.once('close', () => sockets.delete(socket))
+  })
+  return sockets
+}
+
+function closeServer(server: Server, sockets: ReadonlySet<Socket>): Promise<void> {
   return new Promise((resolve) => {
-    const sweep = setInterval(() => server.closeIdleConnections(), 100)
+    const closeUnused = () => {
+      server.closeIdleConnections()
+      // To Node a connection is not idle before its first request; clients open some ahead.
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
+    }
+    const sweep = setInterval(closeUnused, 100)
     const end = setTimeout(() => server.closeAllConnections(), lingerMs)
     server.close(() => {
       clearInterval(sweep)
       clearTimeout(end)
       resolve()
     })
-    server.closeIdleConnections()
+    closeUnused()
   })
 }
