@@ -3,24 +3,96 @@
  * The table is the one source for status, type and `docs/errors.md`.
  */
 export const errorCodes = {
-  invalid_json: { status: 400, type: 'invalid_request_error', when: 'the body is not the JSON (or multipart form) that the endpoint takes' },
-  model_required: { status: 400, type: 'invalid_request_error', when: 'no model is named, none is the default and more than one is known' },
-  bad_request: { status: 400, type: 'invalid_request_error', when: 'something else the client sent cannot be understood, such as two different models in one body' },
-  invalid_api_key: { status: 401, type: 'authentication_error', when: 'client keys are configured and the request carries none of them' },
-  forbidden: { status: 403, type: 'permission_error', when: "an operator's call without the operations token, from elsewhere than loopback, or from a foreign Origin" },
-  model_not_found: { status: 404, type: 'not_found_error', when: 'no model of this name is known; the message lists the known ones' },
-  not_found: { status: 404, type: 'not_found_error', when: 'the path is not on the list of those that are forwarded' },
-  method_not_allowed: { status: 405, type: 'invalid_request_error', when: 'the path is on the list, but not with this method; `Allow` says which' },
-  request_too_large: { status: 413, type: 'invalid_request_error', when: 'the body is larger than `bodyLimit`' },
-  queue_full: { status: 429, type: 'rate_limit_error', when: 'too many requests, or too many bytes, already wait; `Retry-After` says when to come back' },
-  internal_error: { status: 500, type: 'server_error', when: 'a defect of vllm-chill; please report it with the request id' },
-  backend_unreachable: { status: 502, type: 'server_error', when: 'no connection to the backend could be made, or it broke before a byte of an answer' },
-  backend_died: { status: 502, type: 'server_error', when: 'the backend ended while it answered; a stream that had begun ends with this error' },
-  model_loading: { status: 503, type: 'server_error', when: 'the wait deadline passed, or holding is off; the load goes on, `Retry-After` says when it should be ready' },
-  model_failed: { status: 503, type: 'server_error', when: 'the start failed; the message gives the reason and the last log lines; not retried until `Retry-After` is over' },
-  backend_held: { status: 503, type: 'server_error', when: 'an operator stopped the backend and told it to stay down' },
-  shutting_down: { status: 503, type: 'server_error', when: 'vllm-chill is stopping and admits nothing more' },
-  backend_timeout: { status: 504, type: 'server_error', when: 'no response header within `backendTimeout` (off by default)' },
+  invalid_json: {
+    status: 400,
+    type: 'invalid_request_error',
+    when: 'the body is not the JSON (or multipart form) that the endpoint takes',
+  },
+  model_required: {
+    status: 400,
+    type: 'invalid_request_error',
+    when: 'no model is named, none is the default and more than one is known',
+  },
+  bad_request: {
+    status: 400,
+    type: 'invalid_request_error',
+    when: 'something else the client sent cannot be understood, such as two different models in one body',
+  },
+  invalid_api_key: {
+    status: 401,
+    type: 'authentication_error',
+    when: 'client keys are configured and the request carries none of them',
+  },
+  forbidden: {
+    status: 403,
+    type: 'permission_error',
+    when: "an operator's call without the operations token, from elsewhere than loopback, or from a foreign Origin",
+  },
+  model_not_found: {
+    status: 404,
+    type: 'not_found_error',
+    when: 'no model of this name is known; the message lists the known ones',
+  },
+  not_found: {
+    status: 404,
+    type: 'not_found_error',
+    when: 'the path is not on the list of those that are forwarded',
+  },
+  method_not_allowed: {
+    status: 405,
+    type: 'invalid_request_error',
+    when: 'the path is on the list, but not with this method; `Allow` says which',
+  },
+  request_too_large: {
+    status: 413,
+    type: 'invalid_request_error',
+    when: 'the body is larger than `bodyLimit`',
+  },
+  queue_full: {
+    status: 429,
+    type: 'rate_limit_error',
+    when: 'too many requests, or too many bytes, already wait; `Retry-After` says when to come back',
+  },
+  internal_error: {
+    status: 500,
+    type: 'server_error',
+    when: 'a defect of vllm-chill; please report it with the request id',
+  },
+  backend_unreachable: {
+    status: 502,
+    type: 'server_error',
+    when: 'no connection to the backend could be made, or it broke before a byte of an answer',
+  },
+  backend_died: {
+    status: 502,
+    type: 'server_error',
+    when: 'the backend ended while it answered; a stream that had begun ends with this error',
+  },
+  model_loading: {
+    status: 503,
+    type: 'server_error',
+    when: 'the wait deadline passed, or holding is off; the load goes on, `Retry-After` says when it should be ready',
+  },
+  model_failed: {
+    status: 503,
+    type: 'server_error',
+    when: 'the start failed; the message gives the reason and the last log lines; not retried until `Retry-After` is over',
+  },
+  backend_held: {
+    status: 503,
+    type: 'server_error',
+    when: 'an operator stopped the backend and told it to stay down',
+  },
+  shutting_down: {
+    status: 503,
+    type: 'server_error',
+    when: 'vllm-chill is stopping and admits nothing more',
+  },
+  backend_timeout: {
+    status: 504,
+    type: 'server_error',
+    when: 'no response header within `backendTimeout` (off by default)',
+  },
 } as const satisfies Record<string, { status: number; type: string; when: string }>
 
 export type ErrorCode = keyof typeof errorCodes
@@ -60,6 +132,8 @@ export class ChillError extends Error {
 
   /** OpenAI's error body; `error.code` is the stable word of the table above. */
   toJSON() {
-    return { error: { message: this.message, type: this.type, param: this.param ?? null, code: this.code } }
+    return {
+      error: { message: this.message, type: this.type, param: this.param ?? null, code: this.code },
+    }
   }
 }
