@@ -52,6 +52,8 @@ export interface PlayOptions {
   readonly settings?: Partial<BackendSettings>
   readonly observed?: Observed
   readonly policy?: SwitchPolicy
+  /** False: the gate tells nothing of itself; the test sends each `demand changed`. */
+  readonly gate?: boolean
 }
 
 /**
@@ -75,12 +77,14 @@ export class BackendPlay {
   watchFailure: Error | undefined
   /** What must never be seen: a start while an older generation's replicas are not gone. */
   readonly violations: string[] = []
+  readonly #gate: boolean
   #waiting = new Map<string, Waiting>()
   /** Generation whose replicas hold the GPU. */
   #gpuHeldBy: number | undefined
   #loseReplica: ((lost: ReplicaLost) => void) | undefined
 
-  constructor({ models = threeModels, settings, observed, policy }: PlayOptions = {}) {
+  constructor({ models = threeModels, settings, observed, policy, gate = true }: PlayOptions = {}) {
+    this.#gate = gate
     this.models = models
     this.settings = { ...defaultBackendSettings, ...settings }
     this.actor = createActor(this.#machine(), {
@@ -282,6 +286,7 @@ export class BackendPlay {
         'admit requests': fromCallback(({ input: { model: name, generation } }) => {
           if (this.gateFailure) throw this.gateFailure
           this.openings.push({ model: name, generation })
+          if (!this.#gate) return undefined
           this.openFor = generation
           const own = this.#waiting.get(name)
           if (own) {
