@@ -79,6 +79,7 @@ export interface BackendContext {
   readonly wish: string | undefined
   /** An operator wants it down; `held`: and down it stays until started. */
   readonly down: boolean
+  readonly downBecause: string
   readonly held: boolean
   readonly endpoints: readonly Endpoint[]
   readonly demand: Demand
@@ -102,7 +103,7 @@ export type BackendEvent =
   | { type: 'replica lost'; lost: ReplicaLost }
   /** An operator. */
   | { type: 'operator starts'; model?: string }
-  | { type: 'operator stops'; hold: boolean }
+  | { type: 'operator stops'; hold: boolean; because?: string }
   /** The policy's alarm. */
   | { type: 'reconsider' }
 
@@ -124,6 +125,7 @@ export function initialContext(input: BackendInput): BackendContext {
     target: undefined,
     wish: undefined,
     down: false,
+    downBecause: '',
     held: false,
     endpoints: [],
     demand: { openFor: undefined, leases: 0, waiting: [] },

@@ -125,11 +125,18 @@ export const vocabulary = setup({
       wish: model ?? context.target ?? context.model?.name,
       failures: model === undefined ? {} : without(context.failures, model),
     })),
-    'obey the stop': assign(({ context }, { hold }: { hold: boolean }) => ({
-      down: true,
-      held: context.held || hold,
-      wish: undefined,
-    })),
+    'obey the stop': assign(
+      (
+        { context },
+        { hold, because = 'an operator stopped it' }: { hold: boolean; because?: string },
+      ) => ({
+        down: true,
+        downBecause: because,
+        held: context.held || hold,
+        wish: undefined,
+      }),
+    ),
+    'say why it goes down': assign({ because: ({ context }) => context.downBecause }),
     'tell that it is held': enqueueActions(({ context, enqueue }) => {
       if (context.held) enqueue.emit({ type: 'held', backend: context.backend })
     }),

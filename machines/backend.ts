@@ -8,7 +8,7 @@ const callOff = [
   {
     guard: 'an operator wants it down',
     target: '#backend.idle.scalingDown',
-    actions: { type: 'say why', params: { why: 'an operator stopped it' } },
+    actions: 'say why it goes down',
   },
   {
     guard: 'its model was removed',
@@ -199,7 +199,7 @@ export const backendMachine = vocabulary.createMachine({
         {
           guard: 'an operator wants it down',
           target: 'idle.draining',
-          actions: { type: 'say why', params: { why: 'an operator stopped it' } },
+          actions: 'say why it goes down',
         },
         {
           guard: 'its model was removed',
@@ -263,7 +263,7 @@ export const backendMachine = vocabulary.createMachine({
             {
               guard: 'an operator wants it down',
               target: '#backend.idle.draining',
-              actions: { type: 'say why', params: { why: 'an operator stopped it' } },
+              actions: 'say why it goes down',
             },
             {
               guard: 'its model was removed',

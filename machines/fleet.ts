@@ -91,10 +91,13 @@ export const fleetMachine = setup({
       }
     }),
     'bring down': enqueueActions(
-      ({ context, enqueue }, params: { backend: string | undefined; hold: boolean }) => {
+      (
+        { context, enqueue },
+        { backend, ...how }: { backend: string | undefined; hold: boolean; because?: string },
+      ) => {
         for (const [name, actor] of Object.entries(context.spawned)) {
-          if (params.backend !== undefined && params.backend !== name) continue
-          enqueue.sendTo(actor, { type: 'operator stops', hold: params.hold })
+          if (backend !== undefined && backend !== name) continue
+          enqueue.sendTo(actor, { type: 'operator stops', ...how })
         }
       },
     ),
@@ -169,7 +172,10 @@ export const fleetMachine = setup({
     },
     // Each backend drains, unloads and rests cold; the host sees that and stops the fleet.
     stopping: {
-      entry: { type: 'bring down', params: { backend: undefined, hold: true } },
+      entry: {
+        type: 'bring down',
+        params: { backend: undefined, hold: true, because: 'the program stops' },
+      },
     },
     stopped: { type: 'final' },
   },
