@@ -1,0 +1,1 @@
+export { type Binaries, findBinaries, howToGetBinaries } from './find.ts'
