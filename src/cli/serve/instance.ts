@@ -85,9 +85,10 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
   try {
     const { host, port, operationsPort } = settings
     listenings.push(await listenOn(toNodeHandler(proxy.app), { host, port }))
-    listenings[0]?.server.on('upgrade', (req, socket, head) =>
-      proxy.handleUpgrade(req, socket, head),
-    )
+    const [{ server }] = listenings as [Listening]
+    // Some clients offer h2c with any request; without this Node takes that for an upgrade.
+    Object.assign(server, { shouldUpgradeCallback: proxy.shouldUpgrade })
+    server.on('upgrade', (req, socket, head) => proxy.handleUpgrade(req, socket, head))
     if (apart && operationsPort !== undefined) {
       listenings.push(await listenOn(toNodeHandler(apart), { host, port: operationsPort }))
     }

@@ -6,6 +6,8 @@ import { processEntry } from './process-table.ts'
 export class StateDirInUseError extends Error {
   override readonly name = 'StateDirInUseError'
   readonly code = 'state_dir_in_use'
+  /** Of the program, which cannot go on: a matter for the person, not for a stack trace. */
+  readonly exitCode = 1
   /** Process id of the program that holds it. */
   readonly pid: number
 
