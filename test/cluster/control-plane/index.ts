@@ -1,3 +1,5 @@
 export type { AuditEvent } from './audit.ts'
 export { connect } from './connection.ts'
 export { type ControlPlane, type ControlPlaneOptions, startControlPlane } from './control-plane.ts'
+export { eventually } from './deadline.ts'
+export type { LoopbackNetwork } from './loopback.ts'
