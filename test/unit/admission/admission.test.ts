@@ -37,12 +37,10 @@ async function fleetOf(
     clock,
     log: { debug() {}, info: tell, warn: tell, error: tell },
     settings: { ...settings, ...options },
-    backends: (options.backends ?? [{}]).map((each, i) => ({
-      name: `gpu${i}`,
-      models: undefined,
-      settings: defaultBackendSettings,
-      ...each,
-    })),
+    backends: (options.backends ?? [{}]).map((each, i) => {
+      const plain = { name: `gpu${i}`, models: undefined, settings: defaultBackendSettings }
+      return Object.assign(plain, each)
+    }),
   })
   await settled()
   let requests = 0
