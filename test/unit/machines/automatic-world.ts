@@ -65,7 +65,7 @@ export interface RunOptions {
   readonly maxInFlight?: number
   readonly maxHeldPerModel?: number
   readonly broken?: readonly string[]
-  readonly idleTimeoutMs?: number
+  readonly priorities?: Readonly<Record<string, number>>
 }
 
 /** The real admission and the real charts on one GPU, in a world that runs by itself. */
@@ -83,10 +83,8 @@ export class AutomaticRun {
     this.world = new AutomaticWorld(this.clock, options.durations, new Set(options.broken))
     this.world.maxInFlight = options.maxInFlight ?? 2
     const catalogue = new SimulatedCatalogue(options.models)
-    if (options.idleTimeoutMs !== undefined) {
-      for (const name of options.models) {
-        catalogue.put(name, '1', { idleTimeoutMs: options.idleTimeoutMs })
-      }
+    for (const [name, priority] of Object.entries(options.priorities ?? {})) {
+      catalogue.put(name, '1', { priority })
     }
     const many = Number.MAX_SAFE_INTEGER
     this.admission = createAdmission({

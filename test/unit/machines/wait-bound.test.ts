@@ -12,6 +12,8 @@ interface Setting {
   readonly maxWaitMs: number
   readonly maxInFlight: number
   readonly maxHeldPerModel: number
+  /** Of the models, in their order. */
+  readonly priorities: readonly number[]
 }
 
 /**
@@ -36,6 +38,7 @@ const settings: fc.Arbitrary<Setting> = fc.record({
   maxWaitMs: fc.constantFrom(1_000, 10_000, 60_000),
   maxInFlight: fc.integer({ min: 1, max: 3 }),
   maxHeldPerModel: fc.integer({ min: 1, max: 8 }),
+  priorities: fc.array(fc.nat(2), { minLength: 4, maxLength: 4 }),
 })
 
 /** Some clients ask again the moment they are answered, some rarely; each for one model. */
@@ -56,8 +59,10 @@ const clients = fc.array(
 
 function begin(setting: Setting, policy?: SwitchPolicy): AutomaticRun {
   const { durations, maxInFlight, maxHeldPerModel, maxWaitMs } = setting
+  const models = names.slice(0, setting.models)
   return new AutomaticRun({
-    models: names.slice(0, setting.models),
+    models,
+    priorities: Object.fromEntries(models.map((name, i) => [name, setting.priorities[i] ?? 0])),
     durations,
     maxInFlight,
     maxHeldPerModel,
@@ -86,6 +91,7 @@ const usual: Setting = {
   maxWaitMs: 60_000,
   maxInFlight: 2,
   maxHeldPerModel: 8,
+  priorities: [0, 0],
 }
 
 describe('waiting for a model', () => {
