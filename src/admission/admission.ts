@@ -7,7 +7,7 @@ import {
   type SwitchPolicy,
 } from '../../machines/index.ts'
 import type { Catalogue } from '../catalogue/index.ts'
-import type { BackendActor } from './backends.ts'
+import { hasLoaded, type BackendActor } from './backends.ts'
 import { systemClock, type Clock } from './clock.ts'
 import { createCommands } from './commands.ts'
 import { Gate } from './gate.ts'
@@ -131,6 +131,8 @@ export function createAdmission(options: AdmissionOptions) {
     now: () => clock.now(),
     tryAcquire,
     acquire,
+    isLoaded: (model: string) =>
+      [...backends.values()].some((actor) => hasLoaded(actor.getSnapshot(), model)),
     progress: (model: string) => progress.of(model),
     counts() {
       let leases = 0

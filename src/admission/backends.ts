@@ -24,6 +24,12 @@ export function heading(snapshot: BackendSnapshot): string | undefined {
   return model?.name
 }
 
+/** It runs this model, and goes on doing so while somebody asks. */
+export function hasLoaded(snapshot: BackendSnapshot, model: string): boolean {
+  const stays = snapshot.matches('ready') || snapshot.matches({ idle: 'rechecking' })
+  return stays && snapshot.context.model?.name === model
+}
+
 /** What `chooseBackend` must know; before the actor exists, a backend counts as cold. */
 export function viewOf(
   definition: BackendDefinition,

@@ -67,6 +67,8 @@ export interface Admission {
    * signal's reason when the signal aborts; the request has then left the gate.
    */
   acquire(request: AdmissionRequest, signal: AbortSignal): Promise<Lease>
+  /** Whether a backend has it loaded and may admit it, now or as soon as there is room. */
+  isLoaded(model: string): boolean
   /** Where requests for this model stand now. */
   progress(model: string): WaitProgress
   /** Leases out and requests waiting now, in all. */

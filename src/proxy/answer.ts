@@ -141,7 +141,8 @@ export class Answer {
 
   #ours(): string[] {
     const headers = ['x-request-id', this.#requestId]
-    if (this.waitedMs > 0) headers.push('x-vllm-chill-waited-ms', String(Math.round(this.waitedMs)))
+    const waited = Math.round(this.waitedMs)
+    if (waited > 0) headers.push('x-vllm-chill-waited-ms', String(waited))
     for (const one of this.#cors) headers.push(one)
     return headers
   }

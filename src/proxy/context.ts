@@ -3,10 +3,12 @@ import type { Cors } from './cors.ts'
 import type { Forwarder } from './forwarder.ts'
 import type { KeyCheck } from './keys.ts'
 import type { StoredResponses } from './stored-responses.ts'
-import type { ProxyOptions } from './types.ts'
+import type { ProxyOptions, RequestRecord } from './types.ts'
 
 /** What all requests of one proxy share. */
-export interface ProxyContext extends Omit<ProxyOptions, 'forwarder'> {
+export interface ProxyContext extends Omit<ProxyOptions, 'forwarder' | 'onRequest'> {
+  /** Never throws. */
+  readonly onRequest: (record: RequestRecord) => void
   readonly forwarder: Forwarder
   readonly responses: StoredResponses
   readonly checkKey: KeyCheck

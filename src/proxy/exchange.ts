@@ -27,7 +27,6 @@ export class Exchange implements AnswerSink {
   readonly #id: string
   readonly #answer: Answer
   readonly #startedAt = performance.now()
-  readonly #arrivedAt: number
   #body: RequestBody | undefined
   #request: AdmissionRequest | undefined
   #lease: Lease | undefined
@@ -55,7 +54,6 @@ export class Exchange implements AnswerSink {
     this.#req = req
     this.#res = res
     this.#id = requestIdOf(req)
-    this.#arrivedAt = context.admission.now()
     this.#answer = new Answer(
       res,
       this.#id,
@@ -96,7 +94,7 @@ export class Exchange implements AnswerSink {
   }
 
   #describe(): AdmissionRequest {
-    const { catalogue, settings, responses } = this.#context
+    const { admission, catalogue, settings, responses } = this.#context
     const { responseId, route } = this.#match
     const body = this.#body as RequestBody
     let model: string
@@ -116,7 +114,7 @@ export class Exchange implements AnswerSink {
       model,
       path: route.pattern,
       bytes: body.size,
-      arrivedAt: this.#arrivedAt,
+      arrivedAt: admission.now(),
     }
   }
 
@@ -128,13 +126,13 @@ export class Exchange implements AnswerSink {
   }
 
   #admit(): void {
-    this.#request ??= this.#describe()
+    // Not what was known early: now all bytes are counted, and the time of the upload is not waiting.
+    this.#request = this.#describe()
     const lease = this.#context.admission.tryAcquire(this.#request)
     if (lease) {
       this.#forward(lease)
       return
     }
-    if (this.#match.responseId !== undefined) this.#mustBeReady(this.#request)
     // Only what will be understood may wake a backend.
     this.#body?.checkWhole()
     this.#wait(this.#request)
@@ -142,6 +140,7 @@ export class Exchange implements AnswerSink {
 
   #wait(request: AdmissionRequest): void {
     const { admission, settings } = this.#context
+    if (this.#match.responseId !== undefined) this.#mustBeLoaded(request)
     this.#waiting = new AbortController()
     if (settings.progressComments && this.#match.route.streams && this.#body?.stream) {
       this.#stopComments = startComments(this.#answer, admission, request.model, settings)
@@ -162,10 +161,9 @@ export class Exchange implements AnswerSink {
   }
 
   /** A stored response is in the memory of a backend that runs; no other one is woken for it. */
-  #mustBeReady(request: AdmissionRequest): void {
+  #mustBeLoaded({ model }: AdmissionRequest): void {
     const { admission, responses } = this.#context
-    if (!admission.progress(request.model).state.startsWith('ready'))
-      responses.lost(this.#match.responseId as string)
+    if (!admission.isLoaded(model)) responses.lost(this.#match.responseId as string)
   }
 
   // ── forward ──
@@ -179,7 +177,7 @@ export class Exchange implements AnswerSink {
     const { responseId, route } = this.#match
     if (responseId !== undefined) responses.checkHome(responseId, lease)
     if (route.pattern === '/v1/responses') this.#idWatch = new IdWatch(responses, lease)
-    this.#answer.waitedMs = lease.waitedMs
+    this.#answer.waitedMs = Math.max(this.#answer.waitedMs, lease.waitedMs)
     const body = this.#body as RequestBody
     const outgoing = body.outgoing()
     this.#forwarding = forwarder.forward(
@@ -243,6 +241,8 @@ export class Exchange implements AnswerSink {
   /** Work must not be done twice: only what never reached the backend is sent again, and only once. */
   #canSendAgain({ during, staleConnection }: ForwardFailure): boolean {
     if (this.#retried) return false
+    // Where no connection can be made, the process that keeps a stored response is gone.
+    if (during === 'connecting' && this.#match.responseId !== undefined) return false
     const unseen = during === 'connecting' || (during === 'waiting' && staleConnection)
     return unseen && this.#body?.takeBack() === true
   }
@@ -262,6 +262,8 @@ export class Exchange implements AnswerSink {
   /** Nothing goes on after this, on either side; the lease is given back exactly once. */
   #finish(): void {
     this.#over = true
+    if (this.#waiting && this.#request)
+      this.#answer.waitedMs = this.#context.admission.now() - this.#request.arrivedAt
     this.#waiting?.abort()
     this.#endWait()
     this.#forwarding?.abort()
@@ -282,7 +284,7 @@ export class Exchange implements AnswerSink {
     const answer = this.#answer
     const left = !this.#res.writableFinished && answer.code === undefined
     if (!this.#over) this.#finish()
-    this.#context.onRequest?.({
+    this.#context.onRequest({
       id: this.#id,
       method: this.#req.method as string,
       route: this.#match.route.pattern,

@@ -7,7 +7,7 @@ import { createCors } from './cors.ts'
 import { createDispatchForwarder } from './dispatch.ts'
 import { createKeyCheck } from './keys.ts'
 import { StoredResponses } from './stored-responses.ts'
-import type { ProxyOptions } from './types.ts'
+import type { ProxyOptions, RequestRecord } from './types.ts'
 import { createUpgradeHandler } from './websocket.ts'
 
 export type { ProxyLog, ProxyOptions, ProxySettings, RequestRecord } from './types.ts'
@@ -32,6 +32,7 @@ export function createProxy(options: ProxyOptions): Proxy {
   const { settings } = options
   const context: ProxyContext = {
     ...options,
+    onRequest: (record) => tellRequest(options, record),
     forwarder: options.forwarder ?? createDispatchForwarder(),
     responses: new StoredResponses(),
     checkKey: createKeyCheck(settings.apiKeys),
@@ -46,5 +47,14 @@ export function createProxy(options: ProxyOptions): Proxy {
     handleUpgrade: createUpgradeHandler(context),
     shouldUpgrade: (req) => req.headers.upgrade?.toLowerCase() === 'websocket',
     close: () => context.forwarder.close(),
+  }
+}
+
+/** Called from events of sockets, where an error would end the program. */
+function tellRequest({ onRequest, log }: ProxyOptions, record: RequestRecord): void {
+  try {
+    onRequest?.(record)
+  } catch (error) {
+    log.error({ requestId: record.id, err: error }, 'a listener to requests failed')
   }
 }

@@ -62,7 +62,7 @@ export function answerLocally(
   if (local.pattern === undefined) return
   const route = local.pattern
   res.on('close', () => {
-    context.onRequest?.({
+    context.onRequest({
       id,
       method: req.method as string,
       route,

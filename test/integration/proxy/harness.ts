@@ -108,6 +108,10 @@ export class FakeAdmission extends EventEmitter implements Admission {
     return { state: this.state, elapsedMs: 34_000, usualMs: 48_000, ahead: 0 }
   }
 
+  isLoaded(): boolean {
+    return this.state.startsWith('ready')
+  }
+
   counts() {
     return { leases: this.leases.size, waiting: this.waiting.size, waitingBytes: 0 }
   }

@@ -1,12 +1,14 @@
 import Anthropic from '@anthropic-ai/sdk'
 import OpenAI from 'openai'
 import { afterEach, describe, expect, it } from 'vitest'
+import type { AdmissionRequest } from '../../../src/admission/index.ts'
 import { ChillError } from '../../../src/errors/index.ts'
 import {
   answering,
   chat,
   errorOf,
   hello,
+  httpRequest,
   once,
   post,
   rawConnection,
@@ -77,6 +79,63 @@ describe('a request that waits', () => {
     expect(at.admission.released).toBe(1)
   })
 
+  it('counts with all its bytes, and from when they are here, where no length was declared', async () => {
+    const at = await cold()
+    const text = JSON.stringify({ ...hello, filler: 'x'.repeat(200_000) })
+    const offered = Promise.withResolvers<void>()
+    const { tryAcquire } = at.admission
+    at.admission.tryAcquire = (request) => {
+      offered.resolve()
+      return tryAcquire.call(at.admission, request)
+    }
+    const request = httpRequest(at.url + chat, { method: 'POST' })
+    request.write(text.slice(0, 100_000))
+    await offered.promise
+    const sentAt = at.admission.now()
+    const waiting = once(at.admission, 'waiting') as Promise<[{ request: AdmissionRequest }]>
+    request.end(text.slice(100_000))
+    const [waiter] = await waiting
+    expect(waiter.request.bytes).toBe(text.length)
+    expect(waiter.request.arrivedAt).toBeGreaterThan(sentAt)
+    request.on('error', () => {}).destroy()
+    await at.record()
+  })
+
+  it('is told how long it waited also when it is refused in the end', async () => {
+    const at = await cold()
+    const response = post(at.url + chat, hello)
+    await once(at.admission, 'waiting')
+    at.admission.now()
+    at.admission.refuse(failed)
+    expect(Number((await response).headers.get('x-vllm-chill-waited-ms'))).toBeGreaterThan(0)
+    const { waitedMs } = await at.record()
+    expect(waitedMs).toBeGreaterThan(0)
+  })
+
+  it('is told of no wait when it is refused at once', async () => {
+    const at = await cold()
+    at.admission.now = () => 5
+    at.admission.refusal = failed
+    const response = await post(at.url + chat, hello)
+    expect(response.status).toBe(503)
+    expect(response.headers.has('x-vllm-chill-waited-ms')).toBe(false)
+  })
+
+  it('has waited as long as it has, also when it comes back to the gate and is let in at once', async () => {
+    const at = await cold()
+    const { url } = at.admission
+    at.admission.url = 'http://127.0.0.1:1'
+    at.admission.waitedMs = 500
+    at.admission.once('released', () => {
+      at.admission.url = url
+      at.admission.waitedMs = 0
+    })
+    const response = post(at.url + chat, hello)
+    await once(at.admission, 'waiting')
+    at.admission.admit()
+    expect((await response).headers.get('x-vllm-chill-waited-ms')).toBe('500')
+  })
+
   it('leaves the gate when its client leaves', async () => {
     const at = await cold()
     const abort = new AbortController()
@@ -86,7 +145,9 @@ describe('a request that waits', () => {
     abort.abort()
     await expect(response).rejects.toThrow()
     await left
-    expect(await at.record()).toMatchObject({ status: 499, code: 'client_left' })
+    const { waitedMs, ...record } = await at.record()
+    expect(record).toMatchObject({ status: 499, code: 'client_left' })
+    expect(waitedMs).toBeGreaterThan(0)
     expect(at.admission.leases.size).toBe(0)
   })
 
@@ -430,6 +491,14 @@ describe('stored responses', () => {
     await once(at.admission, 'waiting')
     at.admission.admit()
     expect((await response).status).toBe(200)
+  })
+
+  it('are not asked for again where the backend cannot be reached, as that could only wake another one', async () => {
+    const { at } = await stored(false)
+    at.admission.url = 'http://127.0.0.1:1'
+    const response = await fetch(`${at.url}/v1/responses/${id}`)
+    expect(response.status).toBe(502)
+    expect(at.admission.acquired).toBe(0)
   })
 
   it('are 404 when nobody has heard of them', async () => {

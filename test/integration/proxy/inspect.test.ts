@@ -547,6 +547,18 @@ describe('an unexpected error', () => {
     )
   })
 
+  it('of whoever listens to requests is logged, and concerns no request', async () => {
+    const at = await start()
+    at.once('record', () => {
+      throw new TypeError('a faulty listener')
+    })
+    await (await post(at.url + chat, hello, { 'x-request-id': 'find-me' })).text()
+    expect((await post(at.url + chat, hello)).status).toBe(200)
+    expect(at.logged).toContainEqual(
+      expect.objectContaining({ requestId: 'find-me', err: expect.any(TypeError) as unknown }),
+    )
+  })
+
   it('tells nothing of the prompt to the log', async () => {
     const at = await start()
     const prompt = 'very private words'

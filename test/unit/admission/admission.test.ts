@@ -111,6 +111,27 @@ describe('admission', () => {
     expect(await refused).toMatchObject({ code: 'model_loading', retryAfterS: 1 })
   })
 
+  it('knows what is loaded, also while there is no room and while the engine is asked whether it is quiet', async () => {
+    const { ask, world, clock, fleet } = await fleetOf()
+    expect(fleet.isLoaded('a')).toBe(false)
+    const asked = ask('a')
+    await settled()
+    expect(fleet.isLoaded('a')).toBe(false)
+    world.finishStart('gpu0')
+    const leases = [await asked, await ask('a')]
+    expect(fleet.isLoaded('a')).toBe(true)
+    expect(fleet.isLoaded('b')).toBe(false)
+    for (const lease of leases) lease.release()
+    const answer = Promise.withResolvers<undefined>()
+    world.engineLoad = () => answer.promise
+    await clock.pass(30_000)
+    expect(fleet.status()[0]?.state).toBe('idle.rechecking')
+    expect(fleet.isLoaded('a')).toBe(true)
+    answer.resolve(undefined)
+    await settled()
+    expect(fleet.isLoaded('a')).toBe(false)
+  })
+
   it('leaves the gate when its client leaves', async () => {
     const { ask, fleet } = await fleetOf()
     const abort = new AbortController()
