@@ -7,6 +7,8 @@ import { ChillError } from '../errors/index.ts'
 import { chooseModel } from './choose-model.ts'
 import type { ProxyContext } from './context.ts'
 import { asChillError, errorBody, errorHeaders } from './error-answer.ts'
+import { failureError } from './failure-error.ts'
+import type { ForwardFailure } from './forwarder.ts'
 import { answeredHeaders, forwardedHeaders, headerStrings } from './headers.ts'
 import { requestIdOf } from './request-id.ts'
 
@@ -76,7 +78,8 @@ class Tunnel {
 
   async #admit(): Promise<Lease> {
     const { admission, catalogue, checkKey, settings } = this.#context
-    const url = new URL(this.#req.url ?? '/', 'http://localhost')
+    const url = URL.parse(this.#req.url ?? '/', 'http://localhost')
+    if (!url) throw new ChillError('bad_request', 'the address of the request cannot be understood')
     if (url.pathname !== realtimePath)
       throw new ChillError('not_found', `no WebSocket is served at ${url.pathname.slice(0, 200)}`)
     checkKey(this.#req.headers)
@@ -109,11 +112,12 @@ class Tunnel {
     // A connection of its own: after the upgrade it belongs to this tunnel.
     const client = new Client(lease.endpoint.url, {
       allowH2: false,
-      headersTimeout: 0,
+      headersTimeout: this.#context.settings.backendTimeoutMs,
       bodyTimeout: 0,
       connect: { allowHalfOpen: true },
     })
     this.#client = client
+    let during: ForwardFailure['during'] = 'connecting'
     client.dispatch(
       {
         method: 'GET',
@@ -122,21 +126,28 @@ class Tunnel {
         upgrade: 'websocket',
       },
       {
-        onRequestStart: () => {},
+        onRequestStart: () => {
+          during = 'waiting'
+        },
         onRequestUpgrade: (controller, status, _headers, upstream) =>
           this.#join(status, headerStrings(controller.rawHeaders), upstream),
         onResponseStart: (controller, status, _headers, statusText) => {
-          if (status >= 200)
-            this.#tellHead(status, statusText, [
-              ...headerStrings(controller.rawHeaders),
-              'connection',
-              'close',
-            ])
+          if (status < 200) return
+          const ours = ['connection', 'close', ...this.#ours()]
+          const headers = answeredHeaders(headerStrings(controller.rawHeaders), ours)
+          this.#tellHead(status, statusText, headers)
         },
         // Not a tunnel but a refusal of the backend's own, which is short.
         onResponseData: (_controller, chunk) => void this.#socket.write(chunk),
         onResponseEnd: () => this.#end(),
-        onResponseError: (_controller, error) => this.#refuse(unreachable(error, lease.backend)),
+        onResponseError: (_controller, error: Error & { code?: string }) => {
+          const timedOut = error.code === 'UND_ERR_HEADERS_TIMEOUT'
+          // Ended by ourselves, it says nothing of the endpoint.
+          if (!timedOut && !this.#over && !this.#error && this.#status === 0) lease.suspect()
+          this.#refuse(
+            failureError({ during, staleConnection: false, timedOut, error }, false, lease.backend),
+          )
+        },
       } satisfies Dispatcher.DispatchHandler,
     )
   }
@@ -152,8 +163,7 @@ class Tunnel {
     const socket = this.#socket
     const { websocketIdleTimeoutMs } = this.#context.settings
     this.#upstream = upstream
-    const ours = ['connection', 'upgrade', 'upgrade', 'websocket', 'x-request-id', this.#id]
-    if (this.#waitedMs > 0) ours.push('x-vllm-chill-waited-ms', String(Math.round(this.#waitedMs)))
+    const ours = ['connection', 'upgrade', 'upgrade', 'websocket', ...this.#ours()]
     this.#tellHead(status, undefined, answeredHeaders(headers, ours))
     upstream.on('error', () => upstream.destroy())
     upstream.on('close', () => socket.destroySoon())
@@ -167,19 +177,28 @@ class Tunnel {
     socket.setTimeout(websocketIdleTimeoutMs, () => this.#end())
   }
 
+  #ours(): string[] {
+    const waited = Math.round(this.#waitedMs)
+    const headers = ['x-request-id', this.#id]
+    return waited > 0 ? [...headers, 'x-vllm-chill-waited-ms', String(waited)] : headers
+  }
+
+  /** Refused, or left, before a lease. */
+  #endWait(): void {
+    if (!this.#request || this.#backend !== undefined || this.#waiting.signal.aborted) return
+    this.#waitedMs = this.#context.admission.now() - this.#request.arrivedAt
+    this.#waiting.abort()
+  }
+
   #refuse(error: unknown): void {
     if (this.#error || this.#over) return
+    this.#endWait()
     const told = asChillError(error, this.#id, this.#context.log)
     this.#error = told
     if (this.#status === 0 && !this.#socket.destroyed) {
       const body = errorBody(told, 'openai')
       const length = ['content-length', String(Buffer.byteLength(body)), 'connection', 'close']
-      this.#tellHead(told.status, undefined, [
-        ...errorHeaders(told),
-        ...length,
-        'x-request-id',
-        this.#id,
-      ])
+      this.#tellHead(told.status, undefined, [...errorHeaders(told), ...length, ...this.#ours()])
       this.#socket.end(body)
     }
     this.#end()
@@ -187,7 +206,7 @@ class Tunnel {
 
   /** Ends both sides; what has been written still arrives. */
   #end(): void {
-    this.#waiting.abort()
+    this.#endWait()
     this.#upstream?.destroy()
     void this.#client?.destroy()
     this.#socket.destroySoon()
@@ -206,7 +225,7 @@ class Tunnel {
     this.#over = true
     this.#end()
     const left = this.#status === 0
-    this.#context.onRequest?.({
+    this.#context.onRequest({
       id: this.#id,
       method: 'GET',
       route: this.#error?.code === 'not_found' ? 'other' : realtimePath,
@@ -221,12 +240,4 @@ class Tunnel {
       bytesOut: this.#socket.bytesWritten,
     })
   }
-}
-
-function unreachable(error: Error & { code?: string }, backend: string): ChillError {
-  return new ChillError(
-    'backend_unreachable',
-    `backend ${backend} could not be reached (${error.code ?? error.name})`,
-    { cause: error },
-  )
 }

@@ -139,6 +139,58 @@ describe('a WebSocket', () => {
       code: 'backend_unreachable',
     })
     expect(at.admission.leases.size).toBe(0)
+    expect(at.admission.suspected).toBe(1)
+  })
+
+  it('is told how long it waited also when it is refused in the end', async () => {
+    const { at } = await realtime()
+    at.admission.warm = false
+    const refused = refusal(client(at))
+    await once(at.admission, 'waiting')
+    at.admission.refuse(new ChillError('model_failed', 'it exited'))
+    expect(Number((await refused).headers['x-vllm-chill-waited-ms'])).toBeGreaterThan(0)
+    expect((await at.record()).waitedMs).toBeGreaterThan(0)
+  })
+
+  it('is refused when its address cannot be understood', async () => {
+    const { at } = await realtime()
+    const socket = rawConnection(at.port)
+    socket.write('GET // HTTP/1.1\r\nhost: x\r\nconnection: Upgrade\r\nupgrade: websocket\r\n\r\n')
+    await once(socket, 'close')
+    expect(socket.text()).toContain('HTTP/1.1 400 ')
+    expect(at.logged).toEqual([])
+  })
+
+  it('that goes before the backend has answered makes nobody suspicious', async () => {
+    const { at } = await realtime()
+    at.backend.removeAllListeners('upgrade')
+    const asked = once(at.backend, 'upgrade')
+    const socket = client(at)
+    await asked
+    socket.terminate()
+    await at.record()
+    expect(at.admission).toMatchObject({ suspected: 0, released: 1 })
+  })
+
+  it('is refused when the backend does not answer in time', async () => {
+    const { at } = await realtime({ settings: { backendTimeoutMs: 30 } })
+    at.backend.removeAllListeners('upgrade')
+    at.backend.on('upgrade', () => {})
+    expect(await refusal(client(at))).toMatchObject({ status: 504, code: 'backend_timeout' })
+    expect(at.admission.leases.size).toBe(0)
+  })
+
+  it("passes the backend's own refusal on with the request id, also when it comes in chunks", async () => {
+    const at = await world((_, res) => res.end())
+    open = at
+    at.backend.on('upgrade', (_req, socket) => {
+      socket.end(
+        'HTTP/1.1 403 Forbidden\r\ntransfer-encoding: chunked\r\n\r\n17\r\n{"error":{"code":"no"}}\r\n0\r\n\r\n',
+      )
+    })
+    const refused = await refusal(client(at, undefined, { 'x-request-id': 'mine' }))
+    expect(refused).toMatchObject({ status: 403, code: 'no' })
+    expect(refused.headers['x-request-id']).toBe('mine')
   })
 
   it("gets the backend's own refusal", async () => {
