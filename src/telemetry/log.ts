@@ -1,6 +1,8 @@
+import { writeSync } from 'node:fs'
 import { pino, type DestinationStream, type Logger } from 'pino'
 import { prettyFactory } from 'pino-pretty'
 import { censor } from './censor.ts'
+import { createOutput } from './output.ts'
 
 export type Log = Logger
 
@@ -20,7 +22,10 @@ export interface LogOptions {
  */
 export function createLog(options: LogOptions = {}): Log {
   const { level = 'info', format = 'auto' } = options
-  const destination = options.destination ?? pino.destination({ dest: 1, sync: true })
+  const destination = outputTo(options.destination, (lines, why) => {
+    log.warn({ lines, why }, `${lines} line(s) of this log could not be written: ${why}`)
+  })
+  // Node opens its standard output here, so that writing to a pipe says EAGAIN instead of blocking.
   const onTerminal = (options.destination ?? process.stdout).isTTY === true
   const people = format === 'pretty' || (format === 'auto' && onTerminal)
   const log = pino(
@@ -38,6 +43,22 @@ export function createLog(options: LogOptions = {}): Log {
     people ? forPeople(destination, onTerminal) : destination,
   )
   return censoringChildren(log)
+}
+
+function outputTo(
+  destination: DestinationStream | undefined,
+  onLost: (lines: number, why: string) => void,
+): DestinationStream {
+  if (!destination) {
+    const output = createOutput({ write: (bytes) => writeSync(1, bytes), onLost })
+    process.once('exit', () => output.flush())
+    return output
+  }
+  const write = (bytes: Uint8Array) => {
+    destination.write(Buffer.from(bytes).toString())
+    return bytes.length
+  }
+  return createOutput({ write, onLost })
 }
 
 // pino gives children a formatter of their own, so their bindings would pass uncensored. Grandchildren
