@@ -6,8 +6,11 @@ import type { CommandAnswer, FleetView } from './types.ts'
 export interface Operated {
   readonly fleet: FleetView
   readonly catalogue: Catalogue
-  /** Told of every accepted command. */
-  readonly log?: { info(fields: object, message: string): void } | undefined
+  /** Told of every command that is accepted, of every refusal, and of defects. */
+  readonly log: {
+    info(fields: object, message: string): void
+    error(fields: object, message: string): void
+  }
 }
 
 export async function switchModel(request: Request, operated: Operated): Promise<CommandAnswer> {
@@ -44,7 +47,7 @@ function accept(
     throw new ChillError('shutting_down', 'vllm-chill is stopping and takes no commands.')
   }
   command()
-  log?.info(names, `an operator's command: ${message}`)
+  log.info(names, `an operator's command: ${message}`)
   return { status: 'accepted', message, ...names, backends: fleet.status() }
 }
 

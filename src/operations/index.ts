@@ -1,4 +1,4 @@
-export { mountOperations, type OperationsOptions } from './routes.ts'
+export { createOperationsApp, mountOperations, type OperationsOptions } from './routes.ts'
 export type {
   BackendStatus,
   CommandAnswer,

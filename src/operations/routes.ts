@@ -1,6 +1,6 @@
-import { randomUUID } from 'node:crypto'
-import type { H3, H3Event } from 'h3'
+import { H3, type H3Event } from 'h3'
 import { ChillError } from '../errors/index.ts'
+import { asChillError, requestIdOf } from '../telemetry/index.ts'
 import { mayChange, mayRead, type AccessRules, type Caller } from './access.ts'
 import {
   availableAnswer,
@@ -33,14 +33,26 @@ const changes: Record<string, Answer> = {
   '/proxy/operations/stop': (event, options) => stop(event.req, options),
 }
 
-/**
- * The operators' API: everything below `/proxy`. It answers its own refusals, in the shape of every
- * other error; what is not a `ChillError` is left to the app's `onError`.
- */
+/** The operators' API on a port of its own, where nothing else is. */
+export function createOperationsApp(options: OperationsOptions): H3 {
+  const app = new H3({
+    silent: true,
+    // h3's own refusals, such as of a path that is not valid percent-encoding.
+    onError: (error, event) =>
+      answered(event, options, 400, () => {
+        throw error.status < 500 ? new ChillError('bad_request', error.message) : error
+      }),
+  })
+  mountOperations(app, options)
+  mountNothing(app, '/**', options)
+  return app
+}
+
+/** The operators' API: everything below `/proxy`. It answers its own errors, in the shape of all others. */
 export function mountOperations(app: H3, options: OperationsOptions): void {
   for (const [path, answer] of Object.entries(reads)) {
     app.get(path, (event) =>
-      answered(event, 200, () => {
+      answered(event, options, 200, () => {
         mayRead(callerOf(event), options)
         return answer(event, options)
       }),
@@ -48,40 +60,47 @@ export function mountOperations(app: H3, options: OperationsOptions): void {
   }
   for (const [path, answer] of Object.entries(changes)) {
     app.post(path, (event) =>
-      answered(event, 202, () => {
+      answered(event, options, 202, () => {
         mayChange(callerOf(event), options)
         return answer(event, options)
       }),
     )
   }
-  for (const path of ['/proxy', '/proxy/**']) {
-    app.all(path, (event) =>
-      answered(event, 404, (headers) => {
-        mayRead(callerOf(event), options)
-        throw nothingThere(event, headers)
-      }),
-    )
-  }
+  for (const path of ['/proxy', '/proxy/**']) mountNothing(app, path, options)
+}
+
+function mountNothing(app: H3, path: string, options: OperationsOptions): void {
+  app.all(path, (event) =>
+    answered(event, options, 404, (headers) => {
+      mayRead(callerOf(event), options)
+      throw nothingThere(event, headers)
+    }),
+  )
 }
 
 async function answered(
   event: H3Event,
+  { log }: OperationsOptions,
   status: number,
   answer: (headers: Headers) => unknown,
 ): Promise<Response> {
+  const requestId = requestIdOf(event.req.headers.get('x-request-id'))
   const headers = new Headers({
     'content-type': 'application/json; charset=utf-8',
     'cache-control': 'no-store',
-    // The proxy may have given this request its id already.
-    'x-request-id': event.res.headers.get('x-request-id') ?? randomUUID(),
+    'x-request-id': requestId,
   })
   try {
     const body = await answer(headers)
     return new Response(JSON.stringify(body), { status, headers })
   } catch (error) {
-    if (!(error instanceof ChillError)) throw error
-    if (error.retryAfterS !== undefined) headers.set('retry-after', String(error.retryAfterS))
-    return new Response(JSON.stringify(error), { status: error.status, headers })
+    const told = asChillError(error, requestId, log)
+    const { pathname } = event.url
+    const route = pathname in reads || pathname in changes ? pathname : 'other'
+    const fields = { requestId, method: event.req.method, route, status: told.status }
+    log.info({ ...fields, code: told.code }, `an operator's call was refused: ${told.code}`)
+    if (told.retryAfterS !== undefined) headers.set('retry-after', String(told.retryAfterS))
+    return new Response(JSON.stringify(told), { status: told.status, headers })
   }
 }
 

@@ -1,12 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { H3, type H3Event, type HTTPError } from 'h3'
 import { ChillError } from '../errors/index.ts'
+import { asChillError, requestIdOf } from '../telemetry/index.ts'
 import type { ProxyContext } from './context.ts'
-import { asChillError, errorBody, errorHeaders } from './error-answer.ts'
+import { errorBody, errorHeaders } from './error-answer.ts'
 import { Exchange } from './exchange.ts'
 import { answerLocally, type Local } from './local-answer.ts'
 import { listModels, oneModel } from './models-list.ts'
-import { requestIdOf } from './request-id.ts'
 import { apiOf, matchRoute } from './routes.ts'
 
 /** Tells h3 that Node's response has been written by the handler itself. */
@@ -102,7 +102,11 @@ function notFound(pathname: string): () => never {
 
 /** Needs no key, as browsers send none, and asks no backend. */
 function preflight(context: ProxyContext, req: IncomingMessage, res: ServerResponse): void {
-  res.writeHead(204, [...context.cors.preflight(req), 'x-request-id', requestIdOf(req)])
+  res.writeHead(204, [
+    ...context.cors.preflight(req),
+    'x-request-id',
+    requestIdOf(req.headers['x-request-id']),
+  ])
   res.end()
   req.resume()
 }
@@ -114,7 +118,7 @@ function isOperations(pathname: string): boolean {
 /** For what handlers throw, here or in the routes mounted beside: never a stack in the answer. */
 function unexpected(context: ProxyContext, error: HTTPError, event: H3Event): Response {
   const req = event.runtime?.node?.req as unknown as IncomingMessage | undefined
-  const requestId = req ? requestIdOf(req) : crypto.randomUUID()
+  const requestId = requestIdOf(req?.headers['x-request-id'])
   const told =
     error.cause instanceof ChillError
       ? error.cause

@@ -1,5 +1,4 @@
-import { ChillError } from '../errors/index.ts'
-import type { ProxyLog } from './types.ts'
+import type { ChillError } from '../errors/index.ts'
 import type { Api } from './routes.ts'
 
 /**
@@ -25,14 +24,4 @@ export function errorEvent(error: object, api: Api): string {
   if (api === 'openai') return `data: ${JSON.stringify(error)}\n\n`
   const body = { ...('toJSON' in error ? (error as ChillError).toJSON() : error), type: 'error' }
   return `event: error\ndata: ${JSON.stringify(body)}\n\n`
-}
-
-/** What is not a refusal of ours is a defect: told to the log, not to the client. */
-export function asChillError(error: unknown, requestId: string, log: ProxyLog): ChillError {
-  if (error instanceof ChillError) return error
-  log.error({ requestId, err: error }, 'a request failed in an unexpected way')
-  return new ChillError(
-    'internal_error',
-    `an unexpected error; the log has more under the request id ${requestId}`,
-  )
 }

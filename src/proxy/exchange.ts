@@ -1,14 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AdmissionRequest, Lease } from '../admission/index.ts'
 import { ChillError } from '../errors/index.ts'
+import { asChillError, requestIdOf } from '../telemetry/index.ts'
 import { Answer } from './answer.ts'
-import { asChillError } from './error-answer.ts'
 import type { ProxyContext } from './context.ts'
 import type { AnswerSink, ForwardFailure, Forwarding } from './forwarder.ts'
 import { failureError } from './failure-error.ts'
 import { outgoingHeaders } from './outgoing-headers.ts'
 import { discardRest, RequestBody } from './request-body.ts'
-import { requestIdOf } from './request-id.ts'
 import type { Match } from './routes.ts'
 import { IdWatch } from './stored-responses.ts'
 import { startComments } from './wait-comments.ts'
@@ -53,7 +52,7 @@ export class Exchange implements AnswerSink {
     this.#path = path
     this.#req = req
     this.#res = res
-    this.#id = requestIdOf(req)
+    this.#id = requestIdOf(req.headers['x-request-id'])
     this.#answer = new Answer(
       res,
       this.#id,

@@ -1,9 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ChillError } from '../errors/index.ts'
+import { asChillError, requestIdOf } from '../telemetry/index.ts'
 import { Answer } from './answer.ts'
 import type { ProxyContext } from './context.ts'
-import { asChillError } from './error-answer.ts'
-import { requestIdOf } from './request-id.ts'
 import { discardRest } from './request-body.ts'
 import { apiOf } from './routes.ts'
 
@@ -27,7 +26,7 @@ export function answerLocally(
   res: ServerResponse,
 ): void {
   const startedAt = performance.now()
-  const id = requestIdOf(req)
+  const id = requestIdOf(req.headers['x-request-id'])
   const answer = new Answer(
     res,
     id,

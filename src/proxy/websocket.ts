@@ -4,13 +4,13 @@ import type { Duplex } from 'node:stream'
 import { Client, type Dispatcher } from 'undici'
 import type { AdmissionRequest, Lease } from '../admission/index.ts'
 import { ChillError } from '../errors/index.ts'
+import { asChillError, requestIdOf } from '../telemetry/index.ts'
 import { chooseModel } from './choose-model.ts'
 import type { ProxyContext } from './context.ts'
-import { asChillError, errorBody, errorHeaders } from './error-answer.ts'
+import { errorBody, errorHeaders } from './error-answer.ts'
 import { failureError } from './failure-error.ts'
 import type { ForwardFailure } from './forwarder.ts'
 import { answeredHeaders, forwardedHeaders, headerStrings } from './headers.ts'
-import { requestIdOf } from './request-id.ts'
 
 const realtimePath = '/v1/realtime'
 /** A client that speaks before it has been answered is buffered up to this, bytes. */
@@ -48,7 +48,7 @@ class Tunnel {
     this.#context = context
     this.#req = req
     this.#socket = socket
-    this.#id = requestIdOf(req)
+    this.#id = requestIdOf(req.headers['x-request-id'])
     this.#early = head.length > 0 ? [head] : []
     this.#earlyBytes = head.length
   }

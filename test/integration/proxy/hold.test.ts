@@ -83,10 +83,10 @@ describe('a request that waits', () => {
     const at = await cold()
     const text = JSON.stringify({ ...hello, filler: 'x'.repeat(200_000) })
     const offered = Promise.withResolvers<void>()
-    const { tryAcquire } = at.admission
+    const tryAcquire = at.admission.tryAcquire.bind(at.admission)
     at.admission.tryAcquire = (request) => {
       offered.resolve()
-      return tryAcquire.call(at.admission, request)
+      return tryAcquire(request)
     }
     const request = httpRequest(at.url + chat, { method: 'POST' })
     request.write(text.slice(0, 100_000))

@@ -92,11 +92,20 @@ export function fakeCatalogue(): Catalogue {
   }
 }
 
-/** The operators' API on a real socket of loopback, until the test is over. */
-export async function serveOperations(options: Partial<OperationsOptions> = {}) {
-  const fleet = (options.fleet ?? new FakeFleet()) as FakeFleet
+function mountedOnAnother(options: OperationsOptions): H3 {
   const app = new H3({ silent: true })
-  mountOperations(app, { fleet, catalogue: fakeCatalogue(), version: '1.2.3', ...options })
+  mountOperations(app, options)
+  return app
+}
+
+/** The operators' API on a real socket of loopback, until the test is over. */
+export async function serveOperations(
+  options: Partial<OperationsOptions> = {},
+  appOf: (options: OperationsOptions) => H3 = mountedOnAnother,
+) {
+  const fleet = (options.fleet ?? new FakeFleet()) as FakeFleet
+  const log = { info() {}, error() {} }
+  const app = appOf({ fleet, catalogue: fakeCatalogue(), version: '1.2.3', log, ...options })
   const server = createServer(toNodeHandler(app))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => {

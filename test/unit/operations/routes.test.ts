@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { createOperationsApp } from '../../../src/operations/index.ts'
 import { backendStatus, FakeFleet, serveOperations } from './fakes.ts'
 
 const failure = {
@@ -115,6 +116,14 @@ describe('what operators can read', () => {
     expect((await get('/proxy/version')).body).toEqual(expected)
   })
 
+  it('answers with the request id it was given, unless that could not be logged', async () => {
+    const { get } = await serveOperations()
+    const given = await get('/proxy/status', { 'x-request-id': 'mine' })
+    expect(given.headers['x-request-id']).toBe('mine')
+    const unfit = await get('/proxy/status', { 'x-request-id': 'a b' })
+    expect(unfit.headers['x-request-id']).toMatch(/^[\da-f-]{36}$/)
+  })
+
   it('reading commands nothing', async () => {
     const { get, fleet } = await serveOperations()
     for (const path of ['status', 'models', 'models/available', 'models/running', 'stats']) {
@@ -127,7 +136,10 @@ describe('what operators can read', () => {
 describe('commands', () => {
   it('switch resolves an alias, commands the fleet and answers at once', async () => {
     const logged: unknown[] = []
-    const log = { info: (fields: object, message: string) => void logged.push(fields, message) }
+    const log = {
+      info: (fields: object, message: string) => void logged.push(fields, message),
+      error() {},
+    }
     const { post, fleet } = await serveOperations({ log })
     const { status, body } = await post('/proxy/models/switch', { model_id: 'coder' })
     expect(status).toBe(202)
@@ -184,6 +196,52 @@ describe('commands', () => {
     const answer = await post('/proxy/operations/start')
     expect(answer).toMatchObject({ status: 503, body: { error: { code: 'shutting_down' } } })
     expect(fleet.commands).toEqual([])
+  })
+})
+
+describe('the log', () => {
+  it('tells each refusal with its reason and request id', async () => {
+    const told: object[] = []
+    const log = { info: (fields: object) => void told.push(fields), error() {} }
+    const { post } = await serveOperations({ token: 'secret', log })
+    await post('/proxy/operations/stop', {}, { 'x-request-id': 'mine' })
+    const fields = { requestId: 'mine', route: '/proxy/operations/stop', code: 'forbidden' }
+    expect(told).toEqual([expect.objectContaining(fields)])
+  })
+
+  it('tells a defect, and the caller only where to look', async () => {
+    const told: object[] = []
+    const log = { info() {}, error: (fields: object) => void told.push(fields) }
+    const fleet = new FakeFleet()
+    fleet.onStatus = () => {
+      throw new TypeError('secret inner state')
+    }
+    const { get } = await serveOperations({ fleet, log })
+    const { status, body } = await get('/proxy/status', { 'x-request-id': 'mine' })
+    expect(status).toBe(500)
+    expect(body.error).toMatchObject({ code: 'internal_error' })
+    expect(body.error.message).toContain('mine')
+    expect(JSON.stringify(body)).not.toContain('secret')
+    expect(told).toEqual([{ requestId: 'mine', err: expect.any(TypeError) }])
+  })
+})
+
+describe('on a port of their own', () => {
+  it('operators get the answers that are theirs, and errors of the same shape for all other paths', async () => {
+    const { get } = await serveOperations({ token: 'secret' }, createOperationsApp)
+    const key = { authorization: 'Bearer secret' }
+    expect((await get('/proxy/status', key)).status).toBe(200)
+    expect(await get('/v1/models')).toMatchObject({ status: 403 })
+    expect(await get('/v1/models', key)).toMatchObject({
+      status: 404,
+      headers: { 'x-request-id': expect.any(String) },
+      body: { error: { code: 'not_found' } },
+    })
+    expect(await get('/%ff', key)).toMatchObject({
+      status: 400,
+      headers: { 'x-request-id': expect.any(String) },
+      body: { error: { code: 'bad_request' } },
+    })
   })
 })
 
