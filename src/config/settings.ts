@@ -174,7 +174,7 @@ export const settingDefinitions = {
     duration,
     10_000,
     'requests',
-    'After how long a waiting stream gets its first comment.',
+    'After how long a waiting stream gets its first comment, and after how long, but at least 1s, each next one.',
   ),
   backendTimeout: setting(
     duration,

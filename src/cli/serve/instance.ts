@@ -1,14 +1,17 @@
-import { H3, toNodeHandler } from 'h3'
+import { toNodeHandler } from 'h3'
 import { createAdmission } from '../../admission/index.ts'
 import { openFolderCatalogue } from '../../catalogue/index.ts'
 import { ConfigError, type Settings } from '../../config/index.ts'
 import { createProcessDriver } from '../../drivers/process/index.ts'
-import { mountOperations } from '../../operations/index.ts'
+import { createOperationsApp, mountOperations } from '../../operations/index.ts'
 import { createProxy, type RequestRecord } from '../../proxy/index.ts'
 import type { Log } from '../../telemetry/index.ts'
 import { version } from '../version.ts'
 import { definitionsOf, launchPlan, processBackends } from './backends.ts'
 import { listenOn, type Listening } from './listening.ts'
+
+/** Between two comments on one waiting stream, also where the first comes at once. */
+const leastProgressMs = 1_000
 
 /** A running program, without its command line and signals. */
 export interface Instance {
@@ -66,7 +69,7 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
     settings: {
       ...settings,
       bodyLimit: settings.bodyLimitBytes,
-      progressEveryMs: settings.progressAfterMs,
+      progressEveryMs: Math.max(settings.progressAfterMs, leastProgressMs),
     },
     log,
     ready: () => fleet.ready(),
@@ -74,8 +77,7 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
   })
 
   const operations = { fleet, catalogue, version, token: settings.operationsToken, log }
-  const apart = settings.operationsPort === undefined ? undefined : new H3({ silent: true })
-  mountOperations(apart ?? proxy.app, operations)
+  if (settings.operationsPort === undefined) mountOperations(proxy.app, operations)
   const listenings: Listening[] = []
   const undo = async () => {
     await Promise.all(listenings.map((each) => each.close()))
@@ -84,17 +86,19 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
   }
   try {
     const { host, port, operationsPort } = settings
-    listenings.push(await listenOn(toNodeHandler(proxy.app), { host, port }))
+    listenings.push(await listenOn(toNodeHandler(proxy.app), { host, port, setting: 'port' }))
     const [{ server }] = listenings as [Listening]
     // Some clients offer h2c with any request; without this Node takes that for an upgrade.
     Object.assign(server, { shouldUpgradeCallback: proxy.shouldUpgrade })
     server.on('upgrade', (req, socket, head) => proxy.handleUpgrade(req, socket, head))
-    if (apart && operationsPort !== undefined) {
-      listenings.push(await listenOn(toNodeHandler(apart), { host, port: operationsPort }))
+    if (operationsPort !== undefined) {
+      const handler = toNodeHandler(createOperationsApp(operations))
+      const place = { host, port: operationsPort, setting: 'operationsPort' } as const
+      listenings.push(await listenOn(handler, place))
     }
   } catch (error) {
     await undo()
-    throw whyNotListening(error, settings)
+    throw error
   }
 
   return {
@@ -125,24 +129,4 @@ function warnOfUnknown(settings: Settings, models: ReadonlyMap<string, unknown>,
     if (!models.has(name))
       log.warn({ model: name }, `model ${name} is configured, but no manifest names it yet`)
   }
-}
-
-function whyNotListening(error: unknown, { host, port }: Settings): unknown {
-  const code = (error as NodeJS.ErrnoException).code
-  if (code === 'EADDRINUSE') {
-    return new ConfigError([
-      `port: ${host}:${port} is taken by another program; choose another with \`--port\``,
-    ])
-  }
-  if (code === 'EACCES') {
-    return new ConfigError([
-      `port: this user may not listen on ${host}:${port}; choose one from 1024 on`,
-    ])
-  }
-  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
-    return new ConfigError([
-      `host: ${host} is no address of this machine; choose another with \`--host\``,
-    ])
-  }
-  return error
 }

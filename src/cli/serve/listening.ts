@@ -25,11 +25,13 @@ export interface Place {
   readonly host: string
   /** 0 takes a free one. */
   readonly port: number
+  /** Which setting gave the port, for what is said when it cannot be had. */
+  readonly setting: keyof typeof flags
 }
 
-/**
- * Serves a handler. A port that is taken rejects with the system's error; it never becomes another one.
- */
+const flags = { port: '--port', operationsPort: '--operations-port' } as const
+
+/** Serves a handler. Rejects with ConfigError for a port that cannot be had; it never becomes another one. */
 export async function listenOn(handler: RequestListener, place: Place): Promise<Listening> {
   const { host, port } = place
   const server = await listenerOf(handler, place)
@@ -47,7 +49,8 @@ export async function listenOn(handler: RequestListener, place: Place): Promise<
   }
 }
 
-async function listenerOf(handler: RequestListener, { host, port }: Place): Promise<Server> {
+async function listenerOf(handler: RequestListener, place: Place): Promise<Server> {
+  const { host, port, setting } = place
   const listener = await listen(handler, {
     hostname: host,
     // A plain 0 would become 3000, which is taken as soon as two do so.
@@ -60,14 +63,14 @@ async function listenerOf(handler: RequestListener, { host, port }: Place): Prom
     isTest: true,
     showURL: false,
   }).catch(async (error: unknown) => {
-    throw await systemsReason(error, { host, port })
+    throw whyNotListening(await systemsReason(error, place), place)
   })
   const server = listener.server as Server
   if (port === 0 || listener.address?.port === port) return server
   // It passes over the ports that browsers refuse, and takes 3000 without a word.
   server.close()
   throw new ConfigError([
-    `port: browsers open no connection to ${port}; choose another with \`--port\``,
+    `${setting}: browsers open no connection to ${port}; choose another with \`${flags[setting]}\``,
   ])
 }
 
@@ -82,6 +85,27 @@ async function systemsReason(told: unknown, { host, port }: Place): Promise<unkn
   } finally {
     server.close()
   }
+}
+
+function whyNotListening(error: unknown, { host, port, setting }: Place): unknown {
+  const { code } = error as NodeJS.ErrnoException
+  const flag = flags[setting]
+  if (code === 'EADDRINUSE') {
+    return new ConfigError([
+      `${setting}: ${host}:${port} is taken by another program; choose another with \`${flag}\``,
+    ])
+  }
+  if (code === 'EACCES') {
+    return new ConfigError([
+      `${setting}: this user may not listen on ${host}:${port}; choose one from 1024 on with \`${flag}\``,
+    ])
+  }
+  if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND') {
+    return new ConfigError([
+      `host: ${host} is no address of this machine; choose another with \`--host\``,
+    ])
+  }
+  return error
 }
 
 function openSockets(server: Server): ReadonlySet<Socket> {
@@ -101,7 +125,10 @@ function closeServer(server: Server, sockets: ReadonlySet<Socket>): Promise<void
       for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy()
     }
     const sweep = setInterval(closeUnused, 100)
-    const end = setTimeout(() => server.closeAllConnections(), lingerMs)
+    // Not `closeAllConnections`, which knows nothing of what has become a WebSocket.
+    const end = setTimeout(() => {
+      for (const socket of sockets) socket.destroy()
+    }, lingerMs)
     server.close(() => {
       clearInterval(sweep)
       clearTimeout(end)

@@ -1,6 +1,7 @@
 import { createServer, type AddressInfo } from 'node:net'
 import { once } from 'node:events'
 import { expect, onTestFinished, test } from 'vitest'
+import { refusalOf } from './conversation.ts'
 import { startProgram } from './program.ts'
 
 /** A port that somebody else has. */
@@ -37,10 +38,20 @@ test('an address that is not of this machine is refused with advice', async () =
   )
 })
 
+test("a port of the operators' side that is taken is called by its own name", async () => {
+  const flags = ['--operations-port', String(await takenPort())]
+  await expect(startProgram({ flags })).rejects.toThrow(
+    /"code":2[^]*operationsPort: 127\.0\.0\.1:\d+ is taken[^]*`--operations-port`/,
+  )
+})
+
 test("the operators' side can have a port of its own", async () => {
   const program = await startProgram({ flags: ['--operations-port', '0'] })
   const { operationsUrl } = await program.waitForLog(({ msg }) => msg.includes('listening on'))
   expect(operationsUrl).not.toBe(program.url)
   expect((await fetch(`${program.url}/proxy/status`)).status).toBe(404)
   expect((await fetch(`${String(operationsUrl)}/proxy/status`)).status).toBe(200)
+  const elsewhere = await fetch(`${String(operationsUrl)}/v1/models`)
+  expect(await refusalOf(elsewhere)).toMatchObject({ status: 404, code: 'not_found' })
+  expect(elsewhere.headers.get('x-request-id')).toMatch(/./)
 })

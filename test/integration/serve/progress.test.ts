@@ -27,6 +27,15 @@ test('comments keep a waiting stream alive, then come the content and the end', 
   expect(text.match(/^data: /gm)?.length).toBeGreaterThan(4)
 })
 
+test('comments from the beginning are no flood of them', async () => {
+  const program = await startProgram({
+    models: { a: simulating({ loadTime: '800ms' }) },
+    flags: ['--progress-after', '0'],
+  })
+  const text = await (await ask(program, 'a', { stream: true })).text()
+  expect(text.match(/^: /gm)?.length).toBeLessThan(5)
+})
+
 test('the SDK sees nothing of the comments but the answer', async () => {
   const program = await startProgram({
     models: { a: simulating({ loadTime: '500ms' }) },
