@@ -26,10 +26,11 @@ export class FailureSigns {
 
 /**
  * torch ("CUDA out of memory", "HIP out of memory", `torch.OutOfMemoryError`), the driver ("CUDA error:
- * out of memory") and vLLM's own checks at start-up, of free memory and of the room left for the cache.
+ * out of memory") and vLLM's own checks at start-up, of free memory (of a GPU or, without one, of a node) and of the
+ * room left for the cache.
  */
 const outOfMemory =
-  /\b(?:CUDA|HIP|XPU)\b.*out of memory|OutOfMemoryError|CUDA_ERROR_OUT_OF_MEMORY|Free memory on device .* is less than desired|No available memory for the cache blocks/i
+  /\b(?:CUDA|HIP|XPU)\b.*out of memory|OutOfMemoryError|CUDA_ERROR_OUT_OF_MEMORY|(?:Free memory on device|Available memory on node) .* is less than desired|No available memory for the cache blocks/i
 
 /** `ValueError: …`, `vllm.exceptions.SomeError: …`, behind whatever a log format puts before it. */
 const exception = /\b[A-Z]\w*(?:Error|Exception): \S/

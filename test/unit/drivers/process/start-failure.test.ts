@@ -17,6 +17,7 @@ test.each([
   'RuntimeError: CUDA error: out of memory',
   'ValueError: Free memory on device cuda:0 (3.22/4.0 GiB) on startup is less than desired GPU memory utilization (0.9, 3.6 GiB).',
   'ValueError: No available memory for the cache blocks. Try increasing `gpu_memory_utilization`',
+  '(VllmWorker-0 pid=7) ERROR 11-24 07:59:11 [multiproc_executor.py:953] ValueError: Available memory on node 0 (11.28/14.34 GiB) on startup is less than desired CPU memory utilization (0.92, 13.19 GiB). On the CPU backend, the `--gpu-memory-utilization` flag controls the fraction of CPU memory reserved',
 ])('"%s" is a want of GPU memory', (line) => {
   const failure = failureAfter(line, 'RuntimeError: Engine core initialization failed.')
   expect(failure.reason).toBe('out_of_memory')
@@ -65,4 +66,14 @@ test('without an exception the last line is what it said', () => {
 
 test('a silent exit says that it was silent', () => {
   expect(failureAfter().message).toContain('wrote nothing')
+})
+
+test('with workers of its own, the engine points at them as the front points at it (0.32.0)', () => {
+  const failure = failureAfter(
+    '(VllmWorker-0 pid=9) ERROR [multiproc_executor.py:953] ValueError: no such quantization',
+    '(EngineCore pid=7) ERROR [core.py:1510] Exception: WorkerProc initialization failed due to an exception in a background process. See stack trace for root cause.',
+    '(APIServer pid=6) RuntimeError: Engine core initialization failed. See root cause above.',
+  )
+  expect(failure.message).toContain('ValueError: no such quantization')
+  expect(failure.message).not.toContain('WorkerProc')
 })
