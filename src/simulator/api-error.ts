@@ -17,23 +17,50 @@ export class ApiError extends Error {
 
   body(shape: ErrorShape): unknown {
     const { message, type, param, status } = this
-    return shape === 'anthropic'
+    // FastAPI reads the body before the endpoint does, and knows only the one shape.
+    return shape === 'anthropic' && type !== invalid
       ? { type: 'error', error: { type, message } }
       : { error: { message, type, param, code: status } }
+  }
+}
+
+/** What is nobody's: FastAPI answers in its own shape. */
+export class RouteError extends ApiError {
+  /** Methods that the path does know. */
+  readonly allow: string | undefined
+
+  constructor(status: 404 | 405, message: string, allow?: string) {
+    super(status, message, message)
+    this.allow = allow
+  }
+
+  override body(): unknown {
+    return { detail: this.message }
   }
 }
 
 export const badRequest = (message: string, param: string | null = null) =>
   new ApiError(400, 'BadRequestError', message, param)
 
+const invalid = 'Bad Request'
+
 /** What FastAPI's validation says, with the status vLLM gives it. */
 export const invalidField = (kind: string, name: string, problem: string) =>
   new ApiError(
     400,
-    'Bad Request',
-    `1 validation error:\n  {'type': '${kind}', 'loc': ('body', '${name}'), 'msg': '${problem}'}`,
-    name,
+    invalid,
+    `1 validation error:\n  {'type': '${kind}', 'loc': 'body.${name}', 'msg': '${problem}'}`,
+    `body.${name}`,
   )
 
-export const unknownModel = (name: string) =>
-  new ApiError(404, 'NotFoundError', `The model \`${name}\` does not exist.`, 'model')
+/** A body that cannot be read at all; the status is vLLM's, FastAPI's own would be 422. */
+export const invalidBody = (problem: string, param: string | null = null) =>
+  new ApiError(400, invalid, `1 validation error:\n  ${problem}`, param)
+
+export const unknownModel = (name: string, served: readonly string[]) =>
+  new ApiError(
+    404,
+    'NotFoundError',
+    `The model \`${name}\` does not exist. Valid aliases: ${served.join(', ')}.`,
+    'model',
+  )

@@ -10,10 +10,7 @@ export interface EventStream {
 
 /** Opens the answer as server-sent events, one JSON document each. */
 export function openEventStream({ res, signal }: Exchange, simulation: Simulation): EventStream {
-  res.writeHead(200, {
-    'content-type': 'text/event-stream; charset=utf-8',
-    'cache-control': 'no-cache',
-  })
+  res.writeHead(200, { 'content-type': 'text/event-stream; charset=utf-8' })
   return {
     send(data, event) {
       if (signal.aborted) return undefined

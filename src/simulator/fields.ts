@@ -1,4 +1,4 @@
-import { ApiError, invalidField } from './api-error.ts'
+import { invalidField } from './api-error.ts'
 
 export type Json = Readonly<Record<string, unknown>>
 
@@ -52,7 +52,3 @@ export function optionalTexts(body: Json, name: string): readonly string[] {
   if (list.every((item) => typeof item === 'string')) return list
   throw invalidField('string_type', name, 'Input should be a valid string')
 }
-
-/** A body that cannot be read at all; the status is vLLM's, FastAPI's own would be 422. */
-export const invalidBody = (problem: string) =>
-  new ApiError(400, 'Bad Request', `1 validation error:\n  ${problem}`)

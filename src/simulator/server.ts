@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { ApiError, type ErrorShape } from './api-error.ts'
-import { type Json, invalidBody, isObject } from './fields.ts'
+import { ApiError, type ErrorShape, RouteError, invalidBody } from './api-error.ts'
+import { type Json, isObject } from './fields.ts'
 import { type Route, findRoutes } from './routes.ts'
 import { type Simulation, sendJson } from './simulation.ts'
 
@@ -24,12 +24,12 @@ export async function answer(
   if (options.enableRequestIdHeaders) {
     res.setHeader('x-request-id', req.headers['x-request-id'] ?? crypto.randomUUID())
   }
-  if (req.headers.origin !== undefined) res.setHeader('access-control-allow-origin', '*')
+  res.setHeader('vary', 'Origin')
   let errors: ErrorShape = 'openai'
   try {
     if (phase === 'loading') throw unavailable('The model is still loading')
     if (isPreflight(req)) {
-      answerPreflight(req, res)
+      refusePreflight(req, res)
     } else if (needsKey(url.pathname) && !hasKey(req, options.apiKey)) {
       sendJson(res, 401, { error: 'Unauthorized' })
     } else {
@@ -71,9 +71,11 @@ async function follow(
 
 function chooseRoute(req: IncomingMessage, url: URL, devMode: boolean): Route {
   const methods = findRoutes(url.pathname, devMode)
-  if (methods === undefined) throw new ApiError(404, 'Not Found', 'Not Found')
+  if (methods === undefined) throw new RouteError(404, 'Not Found')
   const route = methods[req.method ?? '']
-  if (route === undefined) throw new ApiError(405, 'Method Not Allowed', 'Method Not Allowed')
+  if (route === undefined) {
+    throw new RouteError(405, 'Method Not Allowed', Object.keys(methods)[0])
+  }
   return route
 }
 
@@ -84,6 +86,7 @@ function refuse(res: ServerResponse, error: unknown, shape: ErrorShape): void {
   }
   const known =
     error instanceof ApiError ? error : new ApiError(500, 'InternalServerError', String(error))
+  if (known instanceof RouteError && known.allow !== undefined) res.setHeader('allow', known.allow)
   sendJson(res, known.status, known.body(shape))
 }
 
@@ -101,14 +104,16 @@ function parseJson(req: IncomingMessage, raw: Buffer): Json {
   if (mediaType !== 'application/json') {
     throw invalidBody("Unsupported Media Type: Only 'application/json' is allowed")
   }
+  if (raw.length === 0) throw invalidBody('Field required', 'body')
   let body: unknown
   try {
     body = JSON.parse(raw.toString('utf8'))
   } catch (error) {
-    throw invalidBody(`JSON decode error: ${(error as Error).message}`)
+    const at = /position (\d+)/.exec((error as Error).message)?.[1] ?? '0'
+    throw invalidBody(`JSON decode error: ${(error as Error).message}`, `body.${at}`)
   }
   if (isObject(body)) return body
-  throw invalidBody('Input should be a valid dictionary')
+  throw invalidBody('Input should be a valid dictionary', 'body')
 }
 
 /** vLLM guards these prefixes only: `/score`, `/tokenize`, `/sleep` … stay open. */
@@ -124,11 +129,14 @@ export function hasKey(req: IncomingMessage, keys: readonly string[]): boolean {
 const isPreflight = (req: IncomingMessage): boolean =>
   req.method === 'OPTIONS' && req.headers['access-control-request-method'] !== undefined
 
-function answerPreflight(req: IncomingMessage, res: ServerResponse): void {
-  res.writeHead(200, {
-    'access-control-allow-methods': 'DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT',
+/** Without `--allowed-origins` no page of another origin may ask. */
+function refusePreflight(req: IncomingMessage, res: ServerResponse): void {
+  res.writeHead(400, {
+    'content-type': 'text/plain; charset=utf-8',
+    'access-control-allow-methods': 'DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT, QUERY',
     'access-control-allow-headers': req.headers['access-control-request-headers'] ?? '*',
     'access-control-max-age': '600',
+    vary: 'Origin, Access-Control-Request-Method, Access-Control-Request-Headers, Access-Control-Request-Private-Network',
   })
-  res.end('OK')
+  res.end('Disallowed CORS origin')
 }

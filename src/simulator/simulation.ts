@@ -53,7 +53,7 @@ export function readModel({ options }: Simulation, body: Json): string {
   const name = optionalText(body, 'model') ?? ''
   if (name === '') return options.servedNames[0]
   if (options.servedNames.includes(name)) return name
-  throw unknownModel(name)
+  throw unknownModel(name, options.servedNames)
 }
 
 /** Refuses a prompt that fills the context; only with an explicit `--max-model-len`. */
@@ -61,8 +61,9 @@ export function checkLength({ options }: Simulation, promptTokens: number): void
   const limit = options.maxModelLen
   if (limit === undefined || promptTokens < limit) return
   throw badRequest(
-    `This model's maximum context length is ${limit} tokens. However, your request has ` +
-      `${promptTokens} input tokens. Please reduce the length of the input messages.`,
+    `This model's maximum context length is ${limit} tokens. However, your prompt contains at least ` +
+      `${promptTokens} input tokens, which exceeds this limit even without any output tokens. ` +
+      `Please reduce the length of the input prompt. (parameter=input_tokens, value=${promptTokens})`,
     'input_tokens',
   )
 }

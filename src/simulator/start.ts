@@ -33,6 +33,9 @@ export interface Simulator {
 /** uvicorn's: short enough that a proxy which keeps connections meets one that just closed. */
 const keepAliveMs = 5_000
 
+/** For aborted requests to be answered; a client that does not read is not waited for. */
+const goodbyeMs = 1_000
+
 /**
  * Starts a simulator; resolves when its port answers.
  * @throws StartError when it cannot load or listen
@@ -112,6 +115,13 @@ export async function startSimulator(
     engine.abortAll()
   }
   const close = async () => {
+    // As vLLM does it: what is in flight is aborted and told so, then the connections are cut.
+    server.close()
+    engine.abortAll()
+    const told = new AbortController()
+    const tooLong = delay(goodbyeMs, undefined, { signal: told.signal }).catch(() => {})
+    await Promise.race([Promise.all(open), tooLong])
+    told.abort()
     cut()
     await delay(options.slowStop)
     await gpu.close()

@@ -23,7 +23,17 @@ import {
   speak,
   unixTime,
 } from '../simulation.ts'
-import { readStreamOptions, usageOf } from './usage-counts.ts'
+import { checkSampling } from '../sampling.ts'
+import {
+  chunkUsageOf,
+  readStreamOptions,
+  systemFingerprint,
+  unusedFields,
+  usageOf,
+} from './usage-counts.ts'
+
+const emptyConversation =
+  'Cannot apply chat template to an empty conversation. Provide at least one message.'
 
 interface ChatRequest {
   readonly id: string
@@ -64,7 +74,9 @@ export async function chatCompletions(exchange: Exchange, simulation: Simulation
       logprobs: null,
       finish_reason: finishReason(answer, end),
       stop_reason: answer.stopString,
+      ...unusedChoiceFields,
     })),
+    ...tail,
     usage: usageOf(promptTokens, said.length * choices),
   })
 }
@@ -73,9 +85,12 @@ export async function chatCompletions(exchange: Exchange, simulation: Simulation
 export async function chatBatch(exchange: Exchange, simulation: Simulation): Promise<void> {
   const { body, signal, res } = exchange
   const conversations = requiredList(body, 'messages')
-  const requests = conversations.map((messages) => {
+  if (conversations.length === 0) {
+    throw invalidField('too_short', 'messages', 'List should have at least 1 item')
+  }
+  const requests = conversations.map((messages, index) => {
     if (!Array.isArray(messages)) {
-      throw invalidField('list_type', 'messages', 'Input should be a list of conversations')
+      throw invalidField('list_type', `messages.${index}`, 'Input should be a valid list')
     }
     return readChat(simulation, body, messages)
   })
@@ -94,7 +109,9 @@ export async function chatBatch(exchange: Exchange, simulation: Simulation): Pro
       logprobs: null,
       finish_reason: finishReason(answer, ends[index] ?? 'abort'),
       stop_reason: answer.stopString,
+      ...unusedChoiceFields,
     })),
+    ...tail,
     usage: usageOf(
       sum(requests.map(({ promptTokens }) => promptTokens)),
       sum(requests.map(({ answer }) => answer.tokens.length)),
@@ -104,10 +121,9 @@ export async function chatBatch(exchange: Exchange, simulation: Simulation): Pro
 
 function readChat(simulation: Simulation, body: Json, messages: readonly unknown[]): ChatRequest {
   const model = readModel(simulation, body)
-  if (messages.length === 0) throw badRequest('messages must not be empty', 'messages')
-  if (!messages.every((message) => isObject(message))) {
-    throw invalidField('dict_type', 'messages', 'Input should be a valid dictionary')
-  }
+  checkSampling(body, simulation.options.maxModelLen)
+  if (messages.length === 0) throw badRequest(emptyConversation)
+  checkMessages(messages)
   const { said, promptTokens } = readConversation(messages)
   checkLength(simulation, promptTokens)
   const tools = readTools(body)
@@ -116,14 +132,13 @@ function readChat(simulation: Simulation, body: Json, messages: readonly unknown
     id: newId('chatcmpl'),
     created: unixTime(),
     model,
-    choices: optionalCount(body, 'n', 1) ?? 1,
+    choices: optionalCount(body, 'n') ?? 1,
     promptTokens,
     answer: plan(simulation, {
       said,
       tools,
       toolChoice: toolChoice === 'auto' && endsWithToolResult(messages) ? 'none' : toolChoice,
-      maxTokens:
-        optionalCount(body, 'max_completion_tokens', 1) ?? optionalCount(body, 'max_tokens', 1),
+      maxTokens: optionalCount(body, 'max_completion_tokens') ?? optionalCount(body, 'max_tokens'),
       minTokens: optionalCount(body, 'min_tokens') ?? 0,
       ignoreEos: optionalFlag(body, 'ignore_eos'),
       stop: optionalTexts(body, 'stop'),
@@ -131,11 +146,30 @@ function readChat(simulation: Simulation, body: Json, messages: readonly unknown
   }
 }
 
+/** The place that is named is the first of the kinds of message that were tried. */
+function checkMessages(messages: readonly unknown[]): void {
+  for (const [index, message] of messages.entries()) {
+    const at = `messages.${index}.ChatCompletionDeveloperMessageParam`
+    if (!isObject(message)) {
+      throw invalidField('dict_type', at, 'Input should be a valid dictionary')
+    }
+    if (message['role'] === undefined) throw invalidField('missing', `${at}.role`, 'Field required')
+    if (typeof message['content'] === 'number') {
+      throw invalidField('string_type', `${at}.content`, 'Input should be a valid string')
+    }
+  }
+}
+
 function readTools(body: Json): Tool[] {
-  return optionalList(body, 'tools').map((tool) => {
-    const definition = isObject(tool) && isObject(tool['function']) ? tool['function'] : {}
+  return optionalList(body, 'tools').map((tool, index) => {
+    const definition = isObject(tool) && isObject(tool['function']) ? tool['function'] : undefined
+    if (definition === undefined) {
+      throw invalidField('missing', `tools.${index}.function`, 'Field required')
+    }
     const name = optionalText(definition, 'name')
-    if (name === undefined) throw invalidField('missing', 'tools', 'Field required: function.name')
+    if (name === undefined) {
+      throw invalidField('missing', `tools.${index}.function.name`, 'Field required')
+    }
     return { name, parameters: isObject(definition['parameters']) ? definition['parameters'] : {} }
   })
 }
@@ -155,9 +189,23 @@ function readToolChoice(value: unknown, tools: readonly Tool[]): ToolChoice {
   )
 }
 
+/** Fields of a whole answer that only unusual requests fill. */
+const tail = {
+  service_tier: null,
+  system_fingerprint: systemFingerprint,
+  prompt_logprobs: null,
+  prompt_token_ids: null,
+  prompt_text: null,
+  ...unusedFields,
+  metrics: null,
+}
+
+const unusedChoiceFields = { token_ids: null, routed_experts: null }
+
 function messageOf(answer: Answer, said: string) {
-  const common = { role: 'assistant', refusal: null, reasoning: null }
-  if (answer.kind === 'text') return { ...common, content: said, tool_calls: [] }
+  const unused = { refusal: null, annotations: null, audio: null, function_call: null }
+  const common = { role: 'assistant', ...unused, reasoning: null }
+  if (answer.kind === 'text') return { ...common, content: said }
   return {
     ...common,
     content: null,
@@ -179,7 +227,7 @@ async function streamChat(exchange: Exchange, simulation: Simulation, request: C
   const { includeUsage, continuousUsage } = readStreamOptions(exchange.body)
   const stream = openEventStream(exchange, simulation)
   let said = 0
-  const send = async (delta: Json, end: string | null = null) => {
+  const send = async (delta: Json, end: string | null = null, first = false) => {
     for (let index = 0; index < choices; index += 1) {
       await stream.send({
         id,
@@ -193,9 +241,20 @@ async function streamChat(exchange: Exchange, simulation: Simulation, request: C
             logprobs: null,
             finish_reason: end,
             ...(end === null ? {} : { stop_reason: answer.stopString }),
+            ...(first ? {} : { token_ids: null }),
           },
         ],
-        ...(continuousUsage ? { usage: usageOf(promptTokens, said * choices) } : {}),
+        ...(first ? { prompt_token_ids: null, prompt_text: null } : {}),
+        // On the last chunk, whichever that is.
+        ...(end === null || includeUsage ? {} : { system_fingerprint: systemFingerprint }),
+        ...(continuousUsage
+          ? {
+              usage: {
+                ...chunkUsageOf(promptTokens, said * choices),
+                completion_tokens_details: null,
+              },
+            }
+          : {}),
       })
     }
   }
@@ -217,15 +276,24 @@ async function streamChat(exchange: Exchange, simulation: Simulation, request: C
     promptTokens,
     answer,
     async (token, index) => {
-      if (index === 0) await send({ role: 'assistant', content: '' })
+      if (index === 0) await send({ role: 'assistant', content: '' }, null, true)
       said += 1
-      await send(delta(token, index))
+      // The last token that fits brings the end with it; the token that means the end has no text.
+      const last = answer.finish === 'length' && index === answer.tokens.length - 1
+      await send(delta(token, index), last ? 'length' : null)
     },
   )
-  await send({ content: '' }, finishReason(answer, end))
+  if (end !== 'length') await send({ content: '' }, finishReason(answer, end))
   if (includeUsage) {
-    const usage = usageOf(promptTokens, said * choices)
-    await stream.send({ id, object: 'chat.completion.chunk', created, model, choices: [], usage })
+    await stream.send({
+      id,
+      object: 'chat.completion.chunk',
+      created,
+      model,
+      choices: [],
+      usage: chunkUsageOf(promptTokens, said * choices),
+      system_fingerprint: systemFingerprint,
+    })
   }
   stream.end('[DONE]')
 }

@@ -23,6 +23,9 @@ import {
   speak,
 } from '../simulation.ts'
 
+const emptyConversation =
+  'Cannot apply chat template to an empty conversation. Provide at least one message.'
+
 interface MessageRequest {
   readonly id: string
   readonly model: string
@@ -47,20 +50,24 @@ export async function createMessage(exchange: Exchange, simulation: Simulation):
   sendJson(res, 200, {
     ...head(request),
     content: [block(answer, newId('toolu'), said.join(''))],
-    ...ending(answer, end),
+    ...withoutNull(ending(answer, end)),
     usage: { input_tokens: promptTokens, output_tokens: said.length },
   })
 }
 
 /** `POST /v1/messages/count_tokens` */
 export function countMessageTokens({ body, res }: Exchange, simulation: Simulation): void {
-  sendJson(res, 200, { input_tokens: readRequest(simulation, body).promptTokens })
+  const { promptTokens } = readRequest(simulation, body)
+  const context_management = { original_input_tokens: promptTokens }
+  sendJson(res, 200, { input_tokens: promptTokens, context_management })
 }
 
 function readRequest(simulation: Simulation, body: Json): MessageRequest {
+  required(body, 'model')
   const messages = requiredList(body, 'messages')
+  checkRoles(messages)
   const model = readModel(simulation, body)
-  if (messages.length === 0) throw badRequest('messages must not be empty', 'messages')
+  if (messages.length === 0) throw badRequest(emptyConversation)
   const { said, promptTokens } = readConversation(messages, body['system'])
   checkLength(simulation, promptTokens)
   const toolChoice = readToolChoice(body['tool_choice'])
@@ -77,6 +84,15 @@ function readRequest(simulation: Simulation, body: Json): MessageRequest {
       ignoreEos: false,
       stop: optionalTexts(body, 'stop_sequences'),
     }),
+  }
+}
+
+function checkRoles(messages: readonly unknown[]): void {
+  for (const [index, message] of messages.entries()) {
+    if (isObject(message) && ['user', 'assistant', 'system'].includes(String(message['role'])))
+      continue
+    const problem = "Input should be 'user', 'assistant' or 'system'"
+    throw invalidField('literal_error', `messages.${index}.role`, problem)
   }
 }
 
@@ -112,6 +128,10 @@ function inputOf(said: string): unknown {
     return {}
   }
 }
+
+/** A whole message leaves `stop_sequence` out where a streamed one says null. */
+const withoutNull = ({ stop_reason, stop_sequence }: ReturnType<typeof ending>) =>
+  stop_sequence === null ? { stop_reason } : { stop_reason, stop_sequence }
 
 function ending(answer: Answer, end: 'stop' | 'length' | 'abort') {
   const natural = answer.kind === 'tool' ? 'tool_use' : 'end_turn'

@@ -49,5 +49,5 @@ function answerTo(event: Json, servedNames: readonly string[]): Json {
   const model = optionalText(session, 'model') ?? servedNames[0] ?? ''
   return servedNames.includes(model)
     ? { type: 'session.updated', model }
-    : { type: 'error', error: unknownModel(model).message, code: 'model_not_found' }
+    : { type: 'error', error: unknownModel(model, servedNames).message, code: 'model_not_found' }
 }

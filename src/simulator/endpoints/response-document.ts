@@ -1,5 +1,7 @@
 import type { Answer, Tool, ToolChoice } from '../answer.ts'
 import { invalidField } from '../api-error.ts'
+import { checkMaxTokens, readNumber } from '../sampling.ts'
+import { unusedFields } from './usage-counts.ts'
 import { endsWithToolResult, readConversation } from '../conversation.ts'
 import {
   type Json,
@@ -36,7 +38,9 @@ export function readResponseRequest(simulation: Simulation, body: Json): Respons
   checkLength(simulation, promptTokens)
   const tools = readTools(body)
   const toolChoice = readToolChoice(body['tool_choice'])
-  const maxTokens = optionalCount(body, 'max_output_tokens', 1)
+  readNumber(body, 'temperature')
+  const maxTokens = optionalCount(body, 'max_output_tokens', -Infinity)
+  if (maxTokens !== undefined) checkMaxTokens(maxTokens)
   const answer = plan(simulation, {
     said,
     tools,
@@ -63,6 +67,10 @@ export function readResponseRequest(simulation: Simulation, body: Json): Respons
     tool_choice: body['tool_choice'] ?? 'auto',
     tools: body['tools'] ?? [],
     truncation: 'disabled',
+    frequency_penalty: body['frequency_penalty'] ?? 0,
+    presence_penalty: body['presence_penalty'] ?? 0,
+    service_tier: 'auto',
+    ...unusedDocumentFields,
   }
   return {
     promptTokens,
@@ -72,12 +80,28 @@ export function readResponseRequest(simulation: Simulation, body: Json): Respons
       ...head,
       status,
       incomplete_details: status === 'incomplete' ? { reason: 'max_output_tokens' } : null,
-      output: words.length > 0 ? [outputItem(answer, ids, words.join(''), status)] : [],
+      output: words.length > 0 ? [outputItem(answer, ids, words.join(''), itemStatus(status))] : [],
       usage: ['queued', 'in_progress'].includes(status)
         ? null
         : usageOf(promptTokens, words.length),
     }),
   }
+}
+
+/** What is said is complete even where the response is not. */
+const itemStatus = (status: string) => (status === 'incomplete' ? 'completed' : status)
+
+/** Fields that vLLM has in every document and that only unusual requests fill. */
+const unusedDocumentFields = {
+  input_messages: null,
+  max_tool_calls: null,
+  output_messages: null,
+  prompt: null,
+  reasoning: null,
+  text: null,
+  top_logprobs: null,
+  user: null,
+  ...unusedFields,
 }
 
 export function outputItem(
@@ -91,7 +115,7 @@ export function outputItem(
     return { id: itemId, type: 'function_call', ...call, status }
   }
   const content = [{ type: 'output_text', text: said, annotations: [], logprobs: null }]
-  return { id: itemId, type: 'message', role: 'assistant', status, content }
+  return { id: itemId, type: 'message', role: 'assistant', status, content, phase: null }
 }
 
 function readTools(body: Json): Tool[] {
@@ -114,8 +138,18 @@ function readToolChoice(value: unknown): ToolChoice {
 
 const usageOf = (inputTokens: number, outputTokens: number) => ({
   input_tokens: inputTokens,
-  input_tokens_details: { cached_tokens: 0 },
+  input_tokens_details: {
+    cached_tokens: 0,
+    cache_write_tokens: 0,
+    input_tokens_per_turn: [],
+    cached_tokens_per_turn: [],
+  },
   output_tokens: outputTokens,
-  output_tokens_details: { reasoning_tokens: 0 },
+  output_tokens_details: {
+    reasoning_tokens: 0,
+    tool_output_tokens: 0,
+    output_tokens_per_turn: [],
+    tool_output_tokens_per_turn: [],
+  },
   total_tokens: inputTokens + outputTokens,
 })

@@ -55,13 +55,16 @@ export async function streamResponse(
       answer.kind === 'tool' ? { arguments: text, name: answer.tool } : { text, logprobs: [] }
     await send(`${kind}.done`, { ...inPart, ...whole })
     if (answer.kind === 'text') {
-      await send('response.content_part.done', { ...inPart, part: part(text) })
+      await send('response.content_part.done', {
+        ...inPart,
+        part: { ...part(text), logprobs: null },
+      })
     }
     await send('response.output_item.done', { output_index: 0, item: item(text, 'completed') })
   }
   const document = request.document(statusOf(end), said)
-  const last = end === 'length' ? 'response.incomplete' : 'response.completed'
-  await send(last, { response: document })
+  // Also where the document says that it is incomplete.
+  await send('response.completed', { response: document })
   events.end()
   return document
 }

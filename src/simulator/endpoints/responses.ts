@@ -1,5 +1,5 @@
 import { ApiError, badRequest } from '../api-error.ts'
-import { type Json, optionalFlag } from '../fields.ts'
+import { type Json, optionalFlag, optionalText } from '../fields.ts'
 import { type Exchange, type Simulation, sendJson, speak } from '../simulation.ts'
 import { type StoredResponse, store } from '../stored-responses.ts'
 import { type ResponseRequest, readResponseRequest, statusOf } from './response-document.ts'
@@ -8,6 +8,8 @@ import { streamResponse } from './responses-stream.ts'
 /** `POST /v1/responses` */
 export async function createResponse(exchange: Exchange, simulation: Simulation): Promise<void> {
   const { body, signal, res } = exchange
+  const before = optionalText(body, 'previous_response_id')
+  if (before !== undefined) find(simulation, before)
   const request = readResponseRequest(simulation, body)
   const keep = (document: Json, cancel?: () => void): StoredResponse => {
     const response = { body: document, cancel }

@@ -1,6 +1,6 @@
 import { invalidField } from '../api-error.ts'
 import { textOf } from '../conversation.ts'
-import { optionalCount, optionalFlag, optionalText, requiredList } from '../fields.ts'
+import { optionalCount, optionalFlag, optionalList, optionalText, requiredList } from '../fields.ts'
 import {
   type Exchange,
   type Simulation,
@@ -18,7 +18,11 @@ import { splitTokens, tokenId, tokenOf } from '../tokens.ts'
 export function tokenize({ body, res }: Exchange, simulation: Simulation): void {
   readModel(simulation, body)
   const prompt = optionalText(body, 'prompt')
-  const text = prompt ?? textOf(requiredList(body, 'messages'))
+  const messages = optionalList(body, 'messages')
+  if (prompt === undefined && messages.length === 0) {
+    throw invalidField('missing', 'prompt', 'Field required')
+  }
+  const text = prompt ?? textOf(messages)
   const words = splitTokens(text)
   sendJson(res, 200, {
     count: words.length,
@@ -56,6 +60,7 @@ export async function generate(exchange: Exchange, simulation: Simulation): Prom
 }
 
 function readTokens(ids: readonly unknown[], name: string): string {
-  if (ids.every((id) => Number.isInteger(id))) return ids.map((id) => tokenOf(Number(id))).join('')
-  throw invalidField('int_type', name, 'Input should be a valid integer')
+  const wrong = ids.findIndex((id) => !Number.isInteger(id))
+  if (wrong < 0) return ids.map((id) => tokenOf(Number(id))).join('')
+  throw invalidField('int_type', `${name}.${wrong}`, 'Input should be a valid integer')
 }

@@ -65,6 +65,9 @@ test('an unknown model is refused in the shape of this API', async () => {
   expect(error).toHaveProperty('status', 404)
   expect(error).toHaveProperty('error', {
     type: 'error',
-    error: { type: 'NotFoundError', message: 'The model `other` does not exist.' },
+    error: {
+      type: 'NotFoundError',
+      message: 'The model `other` does not exist. Valid aliases: m.',
+    },
   })
 })

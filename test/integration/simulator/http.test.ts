@@ -78,17 +78,19 @@ test('health, ping, version and load answer', async () => {
   expect(await (await fetch(`${url}/load`)).json()).toEqual({ server_load: 0 })
 })
 
-test('a page of another origin may ask', async () => {
+test('no page of another origin may ask, as by default', async () => {
   const { url } = await simulator()
   const response = await fetch(`${url}/v1/chat/completions`, {
     method: 'OPTIONS',
     headers: { origin: 'http://page', 'access-control-request-method': 'POST' },
   })
-  expect(response.status).toBe(200)
-  expect(response.headers.get('access-control-allow-origin')).toBe('*')
+  expect(response.status).toBe(400)
+  expect(response.headers.has('access-control-allow-origin')).toBe(false)
+  expect(await response.text()).toBe('Disallowed CORS origin')
 })
 
 describe('endpoints that have no client of their own', () => {
+  const said = (content: string) => ({ role: 'user', content })
   const documents = ['red', 'blue green', 'green']
 
   test.each(['/rerank', '/v1/rerank', '/v2/rerank'])('%s puts likeness first', async (path) => {
@@ -116,12 +118,12 @@ describe('endpoints that have no client of their own', () => {
   })
 
   test.each([
-    ['/v1/chat/completions/batch', { messages: [[{ content: 'a' }], [{ content: 'b' }]] }],
+    ['/v1/chat/completions/batch', { messages: [[said('a')], [said('b')]] }],
     ['/v2/embed', { texts: ['a'] }],
     ['/pooling', { input: 'a' }],
     ['/classify', { input: 'a' }],
     ['/generative_scoring', { query: 'a', items: ['b'] }],
-    ['/invocations', { messages: [{ content: 'a' }] }],
+    ['/invocations', { messages: [said('a')] }],
   ])('%s answers, and knows only its own model', async (path, body) => {
     const { url } = await simulator()
     expect(await status(postJson(url + path, { ...body, model: 'm' }))).toBe(200)

@@ -97,7 +97,7 @@ describe('chat', () => {
     expect(error).toBeInstanceOf(NotFoundError)
     expect(error).toHaveProperty('status', 404)
     expect(error).toHaveProperty('error', {
-      message: 'The model `other` does not exist.',
+      message: 'The model `other` does not exist. Valid aliases: m.',
       type: 'NotFoundError',
       param: 'model',
       code: 404,
