@@ -7,7 +7,7 @@ import type { DriverLog, LaunchPlan, ProcessBackend } from './options.ts'
 import { OutputTail } from './output-tail.ts'
 import { ProcessGroup, type GroupMembers } from './process-group.ts'
 import { processEntry } from './process-table.ts'
-import { commandNotFound, FailureSigns, type Exit } from './start-failure.ts'
+import { commandNotFound, describeExit, FailureSigns, type Exit } from './start-failure.ts'
 import { removeState, writeState, type BackendState } from './state-file.ts'
 import { startWatchdog, type Watchdog } from './watchdog.ts'
 
@@ -66,6 +66,7 @@ export class BackendProcess {
   readonly #watchdog: Watchdog
   readonly #leader: BackendState['leader']
   #ending: Promise<void> | undefined
+  #killed = false
   #gone = false
 
   /** Launches; throws StartError if not even the record of it can be written. */
@@ -148,7 +149,10 @@ export class BackendProcess {
       await this.#group.end({
         graceMs,
         signal: closing,
-        onKill: () => log.warn(about, `not gone ${graceMs} ms after SIGTERM: SIGKILL`),
+        onKill: () => {
+          this.#killed = true
+          log.warn(about, `not gone ${graceMs} ms after SIGTERM: SIGKILL`)
+        },
       })
     } catch (error) {
       this.#ending = undefined
@@ -183,6 +187,7 @@ export class BackendProcess {
       child.once('exit', (code, signal) => {
         const exit = { code, signal }
         this.exit = exit
+        this.#tellExit(exit)
         const timer = setTimeout(resolve, outputGraceMs, exit)
         child.once('close', () => {
           clearTimeout(timer)
@@ -191,6 +196,18 @@ export class BackendProcess {
         void this.#leaderLeft()
       })
     })
+  }
+
+  /** Who waits for another model can turn the chart away before it hears of a death. */
+  #tellExit(exit: Exit): void {
+    const { code, signal } = exit
+    const about = { backend: this.#backend, model: this.model, pid: this.pid, code, signal }
+    const { log } = this.#site
+    const ofItself = !this.ending || (signal !== null && signal !== 'SIGTERM' && !this.#killed)
+    // What ends before it is ready fails its start, which is told by another.
+    if (this.ready && ofItself)
+      log.warn(about, `ended by itself: the process ${describeExit(exit)}`)
+    else log.info(about, signal === null ? `ended with code ${code}` : `ended by ${signal}`)
   }
 
   /** Without workers left behind the launch is over: its pid may be given out again, so nothing may keep it. */

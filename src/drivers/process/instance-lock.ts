@@ -1,5 +1,6 @@
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { ConfigError } from '../../config/index.ts'
 import { processEntry } from './process-table.ts'
 
 /** Another living program works with this state folder: its backends are not ours to sweep. */
@@ -24,16 +25,29 @@ export interface InstanceLock {
 }
 
 /**
- * Takes the state folder for this process; throws StateDirInUseError where a living process has it.
- * A lock whose holder died (by SIGKILL, by a reboot) is taken over.
+ * Takes the state folder for this process; throws StateDirInUseError where a living process has it, and
+ * ConfigError where nothing can be written. A lock whose holder died (by SIGKILL, by a reboot) is taken
+ * over.
  */
 export function lockStateDir(stateDir: string): InstanceLock {
+  try {
+    return lock(stateDir)
+  } catch (error) {
+    if (error instanceof StateDirInUseError) throw error
+    const why = (error as Error).message
+    throw new ConfigError([
+      `stateDir: ${stateDir} cannot be written (${why}); choose another with \`--state-dir\``,
+    ])
+  }
+}
+
+function lock(stateDir: string): InstanceLock {
   mkdirSync(stateDir, { recursive: true, mode: 0o700 })
   const path = join(stateDir, 'instance.lock')
   const draft = `${path}.${process.pid}`
   const mine = nameOf(process.pid)
-  writeFileSync(draft, mine, { mode: 0o600 })
   try {
+    writeFileSync(draft, mine, { mode: 0o600 })
     for (;;) {
       if (tryLink(draft, path)) return { release: () => releaseIfMine(path, mine) }
       const holder = read(path)

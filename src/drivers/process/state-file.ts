@@ -22,6 +22,7 @@ const stateSchema = z.object({
 export type BackendState = z.infer<typeof stateSchema>
 
 const ending = '.json'
+const draftEnding = '.new'
 
 function pathOf(stateDir: string, backend: string): string {
   return join(stateDir, encodeURIComponent(backend) + ending)
@@ -33,10 +34,22 @@ function pathOf(stateDir: string, backend: string): string {
  */
 export function writeState(stateDir: string, state: BackendState): void {
   const path = pathOf(stateDir, state.backend)
-  const draft = `${path}.${process.pid}.new`
+  const draft = `${path}.${process.pid}${draftEnding}`
   mkdirSync(stateDir, { recursive: true, mode: 0o700 })
-  writeFileSync(draft, `${JSON.stringify(state, undefined, 2)}\n`, { mode: 0o600 })
-  renameSync(draft, path)
+  try {
+    writeFileSync(draft, `${JSON.stringify(state, undefined, 2)}\n`, { mode: 0o600 })
+    renameSync(draft, path)
+  } catch (error) {
+    rmSync(draft, { force: true })
+    throw error
+  }
+}
+
+/** What a program left that was killed while it wrote. Only for who has the folder to himself. */
+export function removeDrafts(stateDir: string): void {
+  for (const name of readdirSync(stateDir)) {
+    if (name.endsWith(draftEnding)) rmSync(join(stateDir, name), { force: true })
+  }
 }
 
 export function removeState(stateDir: string, backend: string): void {

@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs'
 import type { DriverLog } from './options.ts'
 import { ProcessGroup } from './process-group.ts'
-import { readStates, removeState, type BackendState } from './state-file.ts'
+import { readStates, removeDrafts, removeState, type BackendState } from './state-file.ts'
 
 export interface SweepOptions {
   readonly stateDir: string
@@ -21,6 +21,7 @@ export async function sweep(options: SweepOptions): Promise<void> {
     options.log.warn({ file }, 'a state file that cannot be read: what it was about is not swept')
     rmSync(file, { force: true })
   }
+  removeDrafts(options.stateDir)
   await Promise.all(states.map((state) => sweepOne(state, options)))
 }
 

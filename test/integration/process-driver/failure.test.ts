@@ -105,6 +105,20 @@ test('a death while ready is told at once, with its code and its last line', asy
   })
 })
 
+test('a death is told in the log, though nobody watches any more, and an end that was asked for is no warning', async () => {
+  const { start, driver, warnings } = await setUp()
+  await start()
+  await driver.stop('gpu', never)
+  expect(warnings).toEqual([])
+
+  const { endpoints } = await start()
+  process.kill(pidOf(endpoints[0]?.incarnation), 'SIGKILL')
+  await driver.stop('gpu', never)
+  expect(warnings).toMatchObject([
+    expect.stringMatching(/^ended by itself: the process was killed by SIGKILL/),
+  ])
+})
+
 test('whoever watches a backend that has died already is told at once', async () => {
   const { start, driver } = await setUp()
   const { endpoints } = await start()

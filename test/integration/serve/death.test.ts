@@ -63,4 +63,6 @@ test('a backend that dies while it drains for another model makes room for it', 
   await program.waitForLog(enters('switchingModel.draining'))
   await expect(long.done).rejects.toThrow()
   expect(await contentOf(await asked)).toBe('[b] you said: hi')
+  // It may have been told to end in the moment it died.
+  await program.waitForLog(({ msg, code }) => msg.startsWith('ended ') && code === 1)
 })

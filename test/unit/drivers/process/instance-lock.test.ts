@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { ConfigError } from '../../../../src/config/index.ts'
 import { lockStateDir, StateDirInUseError } from '../../../../src/drivers/process/instance-lock.ts'
 import { processEntry } from '../../../../src/drivers/process/process-table.ts'
 
@@ -41,4 +42,14 @@ test('a lock of another living process is respected, and not released by us', ()
   lock.release()
   expect(() => lockStateDir(folder)).toThrow(`process id ${process.ppid}`)
   expect(readFileSync(join(folder, 'instance.lock'), 'utf8')).toBe(theirs)
+})
+
+test('a state folder that cannot be written is told in one sentence with advice', () => {
+  const file = join(scratchFolder(), 'file')
+  writeFileSync(file, '')
+  const stateDir = join(file, 'state')
+  expect(() => lockStateDir(stateDir)).toThrow(ConfigError)
+  expect(() => lockStateDir(stateDir)).toThrow(
+    /^stateDir: .*state cannot be written \(ENOTDIR.*\); choose another with `--state-dir`$/,
+  )
 })
