@@ -1,0 +1,77 @@
+import { execFile } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import { modelSchema, vllmArguments } from '../../src/catalogue/index.ts'
+import { python, vllmEnvironment } from './environment/cache.ts'
+
+const spec = { modelName: 'org/model', servedModelName: 'model' }
+
+/** Each value that a field of a manifest may have, or its ends, one at a time. */
+const cases: readonly object[] = [
+  {},
+  { modelName: '/models/a folder/with blanks' },
+  { servedModelName: 'a name with blanks' },
+  { aliases: ['b', 'c/d', 'e:f'] },
+  ...['hermes', 'mistral', 'llama3_json', 'internlm2', 'qwen3_coder', 'granite'].flatMap(
+    (toolCallParser) => [{ toolCallParser }, { toolCallParser, enableAutoToolChoice: false }],
+  ),
+  { reasoningParser: 'deepseek_r1' },
+  { tensorParallelSize: 1 },
+  { tensorParallelSize: 8 },
+  { maxModelLen: 512 },
+  { maxModelLen: 10_000_000 },
+  { gpuMemoryUtilization: 0.1 },
+  { gpuMemoryUtilization: 1 },
+  { enableChunkedPrefill: false },
+  { maxNumBatchedTokens: 1 },
+  { maxNumBatchedTokens: 1_000_000 },
+  { maxNumSeqs: 1 },
+  { maxNumSeqs: 4096 },
+  ...['auto', 'half', 'float16', 'bfloat16', 'float', 'float32'].map((dtype) => ({ dtype })),
+  { disableCustomAllReduce: true },
+  { enablePrefixCaching: false },
+  { cpuOffloadGB: 1 },
+  { cpuOffloadGB: 512 },
+  { extraArgs: ['--enforce-eager', '--seed', '7', '--max-model-len', '1024'] },
+]
+
+test('the parser of vllm serve accepts every argument that a manifest can lead to', async () => {
+  const complaints = await complaintsOf(cases.map((fields) => argumentsOf(fields)))
+  const refused = cases.flatMap((fields, index) =>
+    complaints[index] === null ? [] : [{ fields, complaint: complaints[index] }],
+  )
+  expect(complaints).toHaveLength(cases.length)
+  expect(refused).toEqual([])
+})
+
+test('it refuses what it does not know, so that its silence means something', async () => {
+  const [unknown, parser] = await complaintsOf([
+    argumentsOf({ extraArgs: ['--no-such-flag'] }),
+    argumentsOf({ extraArgs: ['--enable-auto-tool-choice'] }),
+  ])
+  expect(unknown).toContain('--no-such-flag')
+  expect(parser).toContain('requires --tool-call-parser')
+})
+
+function argumentsOf(fields: object): string[] {
+  const manifest = {
+    apiVersion: 'vllm.efortin.github.io/v1alpha1',
+    kind: 'VLLMModel',
+    metadata: { name: 'model' },
+    spec: { ...spec, ...fields },
+  }
+  // The process driver puts host and port behind them.
+  return [...vllmArguments(modelSchema.parse(manifest)), '--host', '127.0.0.1', '--port', '8000']
+}
+
+async function complaintsOf(lists: readonly string[][]): Promise<(string | null)[]> {
+  const script = fileURLToPath(new URL('parse-arguments.py', import.meta.url))
+  const { promise, resolve, reject } = Promise.withResolvers<string>()
+  const child = execFile(python, [script], { env: vllmEnvironment }, (error, stdout, stderr) => {
+    if (error) reject(new Error(stderr, { cause: error }))
+    else resolve(stdout)
+  })
+  child.stdin?.end(JSON.stringify(lists))
+  const lines = (await promise).split('\n').filter((line) => /^(null|")/.test(line))
+  return lines.map((line) => JSON.parse(line) as string | null)
+}

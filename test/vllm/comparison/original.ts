@@ -1,0 +1,60 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
+import { freePort } from '../../../src/drivers/process/free-port.ts'
+import { frugalArguments, vllm, vllmEnvironment } from '../environment/cache.ts'
+
+/** A `vllm serve` without a program before it. */
+export interface Original {
+  readonly url: string
+  readonly pid: number
+  /** Whatever it wrote. */
+  readonly output: () => string
+  readonly exited: Promise<{ code: number | null; signal: string | null }>
+  end(): Promise<void>
+}
+
+const longestStartMs = 300_000
+
+export async function startOriginal(words: readonly string[]): Promise<Original> {
+  const port = await freePort()
+  const where = ['--host', '127.0.0.1', '--port', String(port)]
+  const child = spawn(vllm, ['serve', ...words, ...frugalArguments, ...where], {
+    env: { ...vllmEnvironment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A group of its own: its engine and workers are ended with it.
+    detached: true,
+  })
+  let output = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => (output += text))
+  }
+  const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }))
+  const url = `http://127.0.0.1:${port}`
+  const original = { url, pid: child.pid ?? 0, output: () => output, exited }
+  await answering(child, url, () => output)
+  return { ...original, end: () => end(child, exited) }
+}
+
+async function answering(child: ChildProcess, url: string, output: () => string): Promise<void> {
+  const over = performance.now() + longestStartMs
+  for (;;) {
+    const answer = await fetch(`${url}/v1/models`).catch(() => undefined)
+    if (answer?.ok) return
+    if (child.exitCode !== null || performance.now() > over) {
+      throw new Error(`vllm serve did not come up:\n${output().slice(-4000)}`)
+    }
+    await delay(200)
+  }
+}
+
+async function end(child: ChildProcess, exited: Promise<unknown>): Promise<void> {
+  if (child.pid === undefined) return
+  child.kill('SIGTERM')
+  await exited
+  try {
+    process.kill(-child.pid, 'SIGKILL')
+  } catch {
+    // Its engine and workers have ended with it.
+  }
+}

@@ -1,0 +1,38 @@
+import { few, model, posts, tooLong } from '../request.ts'
+
+const base = { model, prompt: 'once', ...few }
+
+export const completionRequests = posts('/v1/completions', base, {
+  plain: {},
+  'no model': { model: undefined },
+  'prompt of tokens': { prompt: [20, 21, 22] },
+  'several prompts': { prompt: ['a', 'b'] },
+  'several prompts of tokens': { prompt: [[20], [21]] },
+  'two choices': { n: 2, temperature: 1 },
+  logprobs: { logprobs: 1 },
+  echo: { echo: true },
+  'default length': { max_tokens: undefined },
+  suffix: { suffix: 'end' },
+  stream: { stream: true },
+  'stream with usage': { stream: true, stream_options: { include_usage: true } },
+  'stream of two prompts': { prompt: ['a', 'b'], stream: true },
+  'stream with logprobs': { stream: true, logprobs: 1 },
+  'unknown model': { model: 'nobody' },
+  'no prompt': { prompt: undefined },
+  'prompt null': { prompt: null },
+  'prompt empty': { prompt: '' },
+  'prompt an empty list': { prompt: [] },
+  'prompt a number': { prompt: 7 },
+  'prompt an object': { prompt: {} },
+  'tokens out of the vocabulary': { prompt: [999_999] },
+  'a prompt too long': { prompt: tooLong },
+  'max_tokens beyond the context': { max_tokens: 100_000 },
+  'max_tokens zero': { max_tokens: 0 },
+  'max_tokens negative': { max_tokens: -2 },
+  'n zero': { n: 0 },
+  'temperature text': { temperature: 'hot' },
+  'stream_options without stream': { stream_options: { include_usage: true } },
+  'logprobs negative': { logprobs: -2 },
+  'too many logprobs': { logprobs: 1000 },
+  best_of: { best_of: 2, temperature: 1 },
+})
