@@ -182,6 +182,12 @@ export const settingDefinitions = {
     'requests',
     'How long a backend may take until its response begins; 0 is for ever.',
   ),
+  stalledClientTimeout: setting(
+    duration,
+    600_000,
+    'requests',
+    'After how long a client that takes nothing more of its answer is cut off, so that it keeps no GPU awake; 0 is never.',
+  ),
   websocketIdleTimeout: setting(
     duration,
     600_000,

@@ -35,6 +35,8 @@ export class Exchange implements AnswerSink {
   #stopComments: (() => void) | undefined
   #idWatch: IdWatch | undefined
   #listensToDrain = false
+  #stalling: NodeJS.Timeout | undefined
+  #stalled = false
   #retried = false
   /** The answer is complete, or never will be: whatever still arrives changes nothing. */
   #over = false
@@ -207,9 +209,25 @@ export class Exchange implements AnswerSink {
     if (this.#answer.data(chunk)) return true
     if (!this.#listensToDrain) {
       this.#listensToDrain = true
-      this.#res.on('drain', () => this.#forwarding?.resume())
+      this.#res.on('drain', () => {
+        clearTimeout(this.#stalling)
+        this.#forwarding?.resume()
+      })
     }
+    this.#watchStalling()
     return false
+  }
+
+  /** Who reads nothing more, but does not leave, would keep its lease, and so the GPU, for ever. */
+  #watchStalling(): void {
+    const { stalledClientTimeoutMs } = this.#context.settings
+    clearTimeout(this.#stalling)
+    if (stalledClientTimeoutMs === 0) return
+    const cutOff = () => {
+      this.#stalled = true
+      this.#res.destroy()
+    }
+    this.#stalling = setTimeout(cutOff, stalledClientTimeoutMs).unref()
   }
 
   end(trailers: readonly string[]): void {
@@ -282,6 +300,7 @@ export class Exchange implements AnswerSink {
   #closed(): void {
     const answer = this.#answer
     const left = !this.#res.writableFinished && answer.code === undefined
+    clearTimeout(this.#stalling)
     if (!this.#over) this.#finish()
     this.#context.onRequest({
       id: this.#id,
@@ -290,7 +309,7 @@ export class Exchange implements AnswerSink {
       model: this.#request?.model,
       backend: this.#backend,
       status: left ? 499 : answer.status,
-      code: left ? ('client_left' as const) : answer.code,
+      code: left ? (this.#stalled ? 'client_stalled' : 'client_left') : answer.code,
       stream: this.#body?.stream ?? false,
       waitedMs: answer.waitedMs,
       durationMs: performance.now() - this.#startedAt,

@@ -15,6 +15,8 @@ export interface ProxySettings {
   readonly progressEveryMs: number
   /** ms a backend may take until its response header is here; 0 turns the limit off. */
   readonly backendTimeoutMs: number
+  /** ms in which a client takes nothing of what waits for it, after which it is cut off; 0 turns it off. */
+  readonly stalledClientTimeoutMs: number
   /** ms without a byte in either direction after which a WebSocket is closed; 0 turns it off. */
   readonly websocketIdleTimeoutMs: number
   /** Keys of which a client must show one; none configured means that nobody is asked. */
@@ -44,10 +46,10 @@ export interface RequestRecord {
   readonly backend: string | undefined
   /**
    * What really happened, also where the client had already been told 200: the refusal's status, the
-   * backend's own, or 499 for a client that left before the end.
+   * backend's own, or 499 for a client that left before the end, or was cut off because it took nothing more.
    */
   readonly status: number
-  readonly code: ErrorCode | 'client_left' | undefined
+  readonly code: ErrorCode | 'client_left' | 'client_stalled' | undefined
   readonly stream: boolean
   /** ms in the gate. */
   readonly waitedMs: number

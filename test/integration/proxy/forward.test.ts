@@ -287,6 +287,40 @@ describe('forwarding', () => {
     expect(read).toBe(total)
   })
 
+  it('cuts off a client that takes nothing more, and gives back its lease', async () => {
+    const at = await start(
+      answering(({ res }) => {
+        res.writeHead(200, { 'content-type': 'text/event-stream' })
+        res.write(Buffer.alloc(32 * 1024 * 1024, 'data: x\n\n'))
+      }),
+      { settings: { stalledClientTimeoutMs: 200 } },
+    )
+    const request = httpRequest(at.url + chat, { method: 'POST' })
+    request.on('error', () => {})
+    request.end(JSON.stringify(hello))
+    const [response] = (await once(request, 'response')) as [IncomingMessage]
+    response.on('error', () => {})
+    expect(await at.record()).toMatchObject({ status: 499, code: 'client_stalled' })
+    expect(at.admission.counts().leases).toBe(0)
+  })
+
+  it('cuts off nobody who reads slowly, nor who waits for a slow backend', async () => {
+    const size = 4 * 1024 * 1024
+    const at = await start(
+      answering(({ res }) => {
+        res.writeHead(200, { 'content-type': 'application/octet-stream' })
+        res.write(Buffer.alloc(size))
+        setTimeout(() => res.end('end'), 600)
+      }),
+      { settings: { stalledClientTimeoutMs: 200 } },
+    )
+    const answer = await post(at.url + chat, hello)
+    let read = 0
+    for await (const part of answer.body!) read += part.length
+    expect(read).toBe(size + 3)
+    expect(await at.record()).toMatchObject({ status: 200, code: undefined })
+  })
+
   it('ends the work of the backend when the client leaves', async () => {
     const closed = Promise.withResolvers<void>()
     const at = await start(

@@ -30,6 +30,7 @@ export const settings: ProxySettings = {
   progressAfterMs: 60_000,
   progressEveryMs: 60_000,
   backendTimeoutMs: 0,
+  stalledClientTimeoutMs: 0,
   websocketIdleTimeoutMs: 0,
   apiKeys: [],
   backendApiKey: undefined,
