@@ -45,7 +45,7 @@ test('a stream whose client leaves gives its place back and ends in the backend 
   const program = await startProgram({ models: { a: { maxInFlight: 1 } }, simulate: '--itl 20ms' })
   await ask(program, 'a', { max_tokens: 1 })
   const client = new AbortController()
-  const endless = { stream: true, ignore_eos: true, max_tokens: 100_000 }
+  const endless = { stream: true, ignore_eos: true, max_tokens: 30_000 }
   const answer = await ask(program, 'a', endless, { signal: client.signal })
   await answer.body?.getReader().read()
   const next = ask(program, 'a', { max_tokens: 1 })

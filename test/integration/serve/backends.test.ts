@@ -13,11 +13,12 @@ const two = {
 test('two backends with GPUs of their own serve two models at once', async () => {
   const slow = simulating({ itl: '10ms' })
   const program = await startProgram({ models: { a: slow, b: slow }, config: two })
-  const streams = ['a', 'b'].map((model) => stream(program, model, 60))
+  await Promise.all([ask(program, 'a'), ask(program, 'b')])
+  const streams = ['a', 'b'].map((model) => stream(program, model, 200))
   await Promise.all(streams.map(({ begun }) => begun))
   expect(await program.backend('gpu0')).toMatchObject({ model: 'a', leases: 1 })
   expect(await program.backend('gpu1')).toMatchObject({ model: 'b', leases: 1 })
-  for (const { done } of streams) expect(await done).toMatchObject({ tokens: 60 })
+  for (const { done } of streams) expect(await done).toMatchObject({ tokens: 200 })
   for (const model of ['a', 'b', 'a', 'b']) {
     const answer = await ask(program, model)
     expect(waitedMs(answer)).toBe(0)

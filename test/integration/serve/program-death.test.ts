@@ -14,7 +14,7 @@ async function kill(program: Program): Promise<void> {
 
 test('SIGKILL with a loaded model: its processes are gone soon, and a new start works', async () => {
   const program = await startProgram({ models: slow })
-  const long = stream(program, 'a', 100_000)
+  const long = stream(program, 'a', 30_000)
   await long.begun
   await kill(program)
   await expect(long.done).rejects.toThrow()

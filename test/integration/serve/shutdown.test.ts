@@ -59,7 +59,7 @@ test('SIGTERM while a model loads refuses its waiters and ends the load', async 
 
 test('a second SIGTERM cuts what would still hold it up', async () => {
   const program = await startProgram({ models: slow })
-  const long = stream(program, 'a', 100_000)
+  const long = stream(program, 'a', 30_000)
   await long.begun
   program.signal('SIGTERM')
   await program.waitForLog(enters('idle.draining'))
@@ -85,7 +85,7 @@ test('with drainDeadlineAction cut, the deadline cuts', async () => {
     models: slow,
     flags: ['--drain-deadline', '500ms', '--drain-deadline-action', 'cut'],
   })
-  const long = stream(program, 'a', 100_000)
+  const long = stream(program, 'a', 30_000)
   await long.begun
   program.signal('SIGTERM')
   await expect(long.done).rejects.toThrow('the drain deadline is over')
