@@ -21,8 +21,10 @@ export function registerServe(cli: CAC, terminal: Terminal): void {
       const settings = loadSettings({ flags, env: terminal.env })
       const log = createLog({ level: settings.logLevel, format: settings.logFormat })
       const instance = await startInstance(settings, log)
+      // Before anybody can know that it runs: a signal that came too early would end it as it is.
+      const stopped = untilToldToStop(instance, log)
       greet(instance, terminal, log)
-      return await untilToldToStop(instance, log)
+      return await stopped
     })
 }
 

@@ -55,3 +55,13 @@ test("the operators' side can have a port of its own", async () => {
   expect(await refusalOf(elsewhere)).toMatchObject({ status: 404, code: 'not_found' })
   expect(elsewhere.headers.get('x-request-id')).toMatch(/./)
 })
+
+test('told to stop the moment it says that it listens, the program ends in good order', async () => {
+  const exits = [1, 2, 3, 4].map(async () => {
+    const program = await startProgram()
+    program.signal('SIGTERM')
+    return await program.exited
+  })
+  for (const exit of await Promise.all(exits)) expect(exit).toEqual({ code: 0, signal: null })
+})
+})
