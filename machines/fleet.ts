@@ -24,13 +24,18 @@ export interface FleetContext extends FleetInput {
   readonly spawned: Readonly<Record<string, ActorRefFrom<typeof backendMachine>>>
   /** Why the backends could not be looked at, until they can. */
   readonly trouble: string | undefined
+  /** What operators asked for before there were backends to do it. */
+  readonly postponed: readonly OperatorCommand[]
 }
+
+/** An operator, on one backend or on all of them. */
+type OperatorCommand =
+  | { type: 'operator starts'; backend: string; model?: string }
+  | { type: 'operator stops'; backend?: string; hold: boolean }
 
 export type FleetEvent =
   | { type: 'catalogue changed'; models: Models }
-  /** An operator, on one backend or on all of them. */
-  | { type: 'operator starts'; backend: string; model?: string }
-  | { type: 'operator stops'; backend?: string; hold: boolean }
+  | OperatorCommand
   | { type: 'shut down' }
 
 export type FleetFact = { type: 'supervising' } | { type: 'observation failed'; message: string }
@@ -76,6 +81,15 @@ export const fleetMachine = setup({
           ]),
         ),
     }),
+    'do it later': assign(({ context, event }) =>
+      event.type === 'operator starts' || event.type === 'operator stops'
+        ? { postponed: [...context.postponed, event] }
+        : {},
+    ),
+    'do what was postponed': enqueueActions(({ context, enqueue }) => {
+      for (const command of context.postponed) enqueue.raise(command)
+      enqueue.assign({ postponed: [] })
+    }),
     'tell the trouble': emit(({ context }) => ({
       type: 'observation failed',
       message: context.trouble ?? '',
@@ -104,7 +118,7 @@ export const fleetMachine = setup({
   },
 }).createMachine({
   id: 'fleet',
-  context: ({ input }) => ({ ...input, spawned: {}, trouble: undefined }),
+  context: ({ input }) => ({ ...input, spawned: {}, trouble: undefined, postponed: [] }),
   initial: 'observing',
   on: {
     'catalogue changed': {
@@ -113,7 +127,11 @@ export const fleetMachine = setup({
   },
   states: {
     observing: {
-      on: { 'shut down': 'stopped' },
+      on: {
+        'operator starts': { actions: 'do it later' },
+        'operator stops': { actions: 'do it later' },
+        'shut down': 'stopped',
+      },
       invoke: {
         src: 'look at what is there',
         input: ({ context }) => ({ backends: context.backends.map(({ name }) => name) }),
@@ -145,11 +163,18 @@ export const fleetMachine = setup({
     // Starting anything beside what cannot be seen could put two models on one GPU.
     blind: {
       entry: 'tell the trouble',
-      on: { 'shut down': 'stopped' },
+      on: {
+        'operator starts': { actions: 'do it later' },
+        'operator stops': { actions: 'do it later' },
+        'shut down': 'stopped',
+      },
       after: { 'pause before looking again': 'observing' },
     },
     supervising: {
-      entry: enqueueActions(({ enqueue }) => enqueue.emit({ type: 'supervising' })),
+      entry: [
+        enqueueActions(({ enqueue }) => enqueue.emit({ type: 'supervising' })),
+        'do what was postponed',
+      ],
       on: {
         'operator starts': {
           actions: enqueueActions(({ context, event, enqueue }) => {

@@ -143,6 +143,18 @@ describe('a fleet', () => {
     expect(fleet.backends()).toEqual({ gpu0: 'cold', gpu1: 'creatingResources' })
   })
 
+  it('does what operators asked for before it had seen what is there once it has', async () => {
+    const fleet = newFleet()
+    await fleet.isBlind(new Error('not yet'))
+    fleet.actor.send({ type: 'operator starts', backend: 'gpu0', model: 'c' })
+    fleet.clock.increment(2_000)
+    fleet.actor.send({ type: 'operator stops', backend: 'gpu1', hold: true })
+    await fleet.sees({})
+    expect(fleet.backends()).toEqual({ gpu0: 'creatingResources', gpu1: 'cold' })
+    expect(fleet.context('gpu0').model?.name).toBe('c')
+    expect(fleet.context('gpu1').held).toBe(true)
+  })
+
   it('stops one backend, or all', async () => {
     const fleet = newFleet()
     await fleet.sees({})
