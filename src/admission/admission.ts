@@ -7,13 +7,14 @@ import {
   type SwitchPolicy,
 } from '../../machines/index.ts'
 import type { Catalogue } from '../catalogue/index.ts'
+import type { ChillError } from '../errors/index.ts'
 import { hasLoaded, type BackendActor } from './backends.ts'
 import { systemClock, type Clock } from './clock.ts'
 import { createCommands } from './commands.ts'
 import { Gate } from './gate.ts'
 import { createHolding } from './holding.ts'
 import { createProgress } from './progress.ts'
-import { modelGone, modelLoading, shuttingDown } from './refusals.ts'
+import { chartsFailed, modelGone, modelLoading, noRoom, shuttingDown } from './refusals.ts'
 import { createRouting } from './routing.ts'
 import type { AdmissionSettings, Log } from './settings.ts'
 import { isoTime, statusOf } from './status.ts'
@@ -49,6 +50,8 @@ export function createAdmission(options: AdmissionOptions) {
   )
   const models = (): Models =>
     Object.fromEntries([...catalogue.models].map(([name, { facts }]) => [name, facts]))
+  let leaving: 'no' | 'warm only' | 'all' = 'no'
+  let hasFailed = false
   const routing = createRouting({ definitions, gates, backends, clock, log })
   const { fleet, since } = supervise({
     driver,
@@ -61,17 +64,20 @@ export function createAdmission(options: AdmissionOptions) {
     log,
     onFact: (fact) => {
       routing.settle(fact)
-      options.onFact?.(fact)
+      guarded(() => options.onFact?.(fact))
     },
     onTransition: (transition) => {
       if (transition.to === 'ready.quiet') routing.rebalance()
-      options.onTransition?.(transition)
+      guarded(() => options.onTransition?.(transition))
+    },
+    onFailure: () => {
+      hasFailed = true
+      refuseWhoWaits(chartsFailed)
     },
   })
   const progress = createProgress(routing, since, clock)
   const startTimeoutMs = (model: string) => catalogue.models.get(model)?.facts.startTimeoutMs ?? 0
   const holding = createHolding({ gates, progress, settings, clock, startTimeoutMs })
-  let leaving: 'no' | 'warm only' | 'all' = 'no'
 
   const unsubscribe = catalogue.subscribe(() => {
     fleet.send({ type: 'catalogue changed', models: models() })
@@ -82,6 +88,21 @@ export function createAdmission(options: AdmissionOptions) {
     }
     routing.rebalance()
   })
+
+  /** Called from inside the charts' actors, where an error of somebody else would end the program. */
+  function guarded(tell: () => void): void {
+    try {
+      tell()
+    } catch (error) {
+      log.error({ err: error }, 'a listener to the backends failed')
+    }
+  }
+
+  function refuseWhoWaits(why: () => ChillError): void {
+    for (const gate of gates.values()) {
+      for (const { model } of gate.waiting()) gate.refuseAll(model, why)
+    }
+  }
 
   function tryAcquire(request: AdmissionRequest): Lease | undefined {
     if (leaving === 'all') throw shuttingDown()
@@ -94,10 +115,12 @@ export function createAdmission(options: AdmissionOptions) {
     const lease = tryAcquire(request)
     if (lease) return lease
     if (leaving !== 'no') throw shuttingDown()
+    if (hasFailed) throw chartsFailed()
     const { model } = request
     if (!catalogue.models.has(model)) throw modelGone(model)
     const gate = routing.gateFor(model)
     if (settings.hold) return holding.hold(request, gate, signal)
+    if (gate.openModel === model) throw noRoom(model)
     holding.awaken(request, gate)
     const why = 'holding requests is turned off; it is being loaded'
     throw modelLoading(model, why, progress.secondsUntilReady(model))
@@ -109,12 +132,10 @@ export function createAdmission(options: AdmissionOptions) {
    */
   async function shutDown({ delayMs }: { delayMs: number }): Promise<void> {
     leaving = 'warm only'
-    for (const gate of gates.values()) {
-      for (const { model } of gate.waiting()) gate.refuseAll(model, shuttingDown)
-    }
+    refuseWhoWaits(shuttingDown)
     if (delayMs > 0) await new Promise<void>((resolve) => clock.setTimeout(resolve, delayMs))
     leaving = 'all'
-    if (driver.stopsWithProgram) {
+    if (driver.stopsWithProgram && !hasFailed) {
       // Draining is the charts' work, with its deadline and its word on who blocks.
       fleet.send({ type: 'shut down' })
       await Promise.all([...backends.values()].map((actor) => untilCold(actor)))
@@ -146,7 +167,7 @@ export function createAdmission(options: AdmissionOptions) {
         return statusOf(definition, gates.get(name)!, backends.get(name), since.get(name), clock)
       }),
     /** True when requests can be admitted: the fleet knows what is there, and the program is not leaving. */
-    ready: () => leaving === 'no' && fleet.getSnapshot().matches('supervising'),
+    ready: () => leaving === 'no' && !hasFailed && fleet.getSnapshot().matches('supervising'),
     get shuttingDown() {
       return leaving !== 'no'
     },
@@ -162,10 +183,14 @@ export function createAdmission(options: AdmissionOptions) {
 async function untilCold(actor: BackendActor): Promise<void> {
   if (actor.getSnapshot().matches('cold')) return
   await new Promise<void>((resolve) => {
-    const subscription = actor.subscribe((snapshot) => {
-      if (!snapshot.matches('cold')) return
-      subscription.unsubscribe()
-      resolve()
+    const subscription = actor.subscribe({
+      next: (snapshot) => {
+        if (!snapshot.matches('cold')) return
+        subscription.unsubscribe()
+        resolve()
+      },
+      // Its driver ends what it leaves behind.
+      error: () => resolve(),
     })
   })
 }

@@ -4,6 +4,8 @@ import { backendMachine, fleetMachine } from '../../machines/index.ts'
 import type { Clock } from './clock.ts'
 import type { Gate } from './gate.ts'
 
+/** How long an engine may take to say whether it is quiet; one that does not answer has nothing to wait for. */
+const engineAnswerMs = 5_000
 /** Pause between two questions to an engine that is still at work after its last lease ended. */
 const engineRecheckMs = 500
 
@@ -54,9 +56,25 @@ export function chartsWith(driver: Driver, gates: ReadonlyMap<string, Gate>, clo
 async function drain(gate: Gate, driver: Driver, clock: Clock, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     await gate.whenDrained(signal)
-    // An engine that does not answer has nothing left to wait for.
-    const load = await driver.engineLoad(gate.backend, signal).catch(() => undefined)
-    if (!load || load.running + load.waiting === 0) return
+    if (await isQuiet(gate.backend, driver, clock, signal)) return
     await new Promise<void>((resolve) => clock.setTimeout(resolve, engineRecheckMs))
+  }
+}
+
+async function isQuiet(
+  backend: string,
+  driver: Driver,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const late = new AbortController()
+  const timer = clock.setTimeout(() => late.abort(), engineAnswerMs)
+  try {
+    const load = await driver.engineLoad(backend, AbortSignal.any([signal, late.signal]))
+    return load === undefined || load.running + load.waiting === 0
+  } catch {
+    return true
+  } finally {
+    clock.clearTimeout(timer)
   }
 }

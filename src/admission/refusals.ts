@@ -43,6 +43,21 @@ export function backendHeld(model: string): ChillError {
   )
 }
 
+export function noRoom(model: string): ChillError {
+  return new ChillError(
+    'queue_full',
+    `every place at model ${model} is taken (maxInFlight), and holding requests is turned off`,
+    { retryAfterS: 1 },
+  )
+}
+
+export function chartsFailed(): ChillError {
+  return new ChillError(
+    'internal_error',
+    'because of a defect, which the log tells, no model can be started any more; restart vllm-chill',
+  )
+}
+
 export function shuttingDown(): ChillError {
   return new ChillError('shutting_down', 'vllm-chill is stopping; try again in a moment', {
     retryAfterS: 5,

@@ -37,6 +37,8 @@ export interface SupervisionOptions {
   readonly log: Log
   readonly onFact: (fact: BackendFact) => void
   readonly onTransition: (transition: Transition) => void
+  /** A defect has ended the charts: nothing is started, switched or stopped any more. */
+  readonly onFailure: () => void
 }
 
 export interface Supervision {
@@ -106,7 +108,10 @@ export function supervise(options: SupervisionOptions): Supervision {
         if (!backends.has(name)) follow(name, actor)
       }
     },
-    error: (error) => log.error({ err: error }, 'the fleet failed'),
+    error: (error) => {
+      log.error({ err: error }, `the charts failed: ${(error as Error).message}`)
+      options.onFailure()
+    },
   })
   fleet.start()
   return { fleet, since }

@@ -51,7 +51,7 @@ export const errorCodes = {
   queue_full: {
     status: 429,
     type: 'rate_limit_error',
-    when: 'too many requests, or too many bytes, already wait; `Retry-After` says when to come back',
+    when: 'too many requests, or too many bytes, already wait, or, with holding off, every place is taken; `Retry-After` says when to come back',
   },
   internal_error: {
     status: 500,

@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest'
-import { defaultBackendSettings, type BackendDefinition } from '../../../machines/index.ts'
+import {
+  defaultBackendSettings,
+  patientPolicy,
+  type BackendDefinition,
+  type SwitchPolicy,
+} from '../../../machines/index.ts'
 import {
   createAdmission,
+  type AdmissionOptions,
   type AdmissionSettings,
   type Lease,
 } from '../../../src/admission/index.ts'
@@ -24,6 +30,7 @@ async function fleetOf(
   options: Partial<AdmissionSettings> & {
     models?: string[]
     backends?: Partial<BackendDefinition>[]
+    listeners?: Pick<AdmissionOptions, 'policy' | 'onFact' | 'onTransition'>
   } = {},
 ) {
   const clock = new SimulatedClock()
@@ -37,6 +44,7 @@ async function fleetOf(
     clock,
     log: { debug() {}, info: tell, warn: tell, error: tell },
     settings: { ...settings, ...options },
+    ...options.listeners,
     backends: (options.backends ?? [{}]).map((each, i) => {
       const plain = { name: `gpu${i}`, models: undefined, settings: defaultBackendSettings }
       return Object.assign(plain, each)
@@ -158,6 +166,23 @@ describe('admission', () => {
     await settled()
     expect(fleet.status()[0]).toMatchObject({ state: 'ready.quiet', model: 'a', leases: 0 })
     expect((await ask('a')).endpoint.incarnation).toBe('p1')
+  })
+
+  it('with holding off says that there is no room where the model is loaded, and takes nobody’s place', async () => {
+    const { ask, fleet, world, clock } = await fleetOf({ hold: false })
+    await refusal(ask('a'))
+    await settled()
+    world.finishStart('gpu0')
+    await settled()
+    const leases = [await ask('a'), await ask('a')]
+    expect(await refusal(ask('a'))).toMatchObject({
+      code: 'queue_full',
+      retryAfterS: 1,
+      message: expect.stringContaining('maxInFlight') as unknown,
+    })
+    leases[0]?.release()
+    const request = { id: 'x', model: 'a', path: '/', bytes: 0, arrivedAt: clock.now() }
+    expect(fleet.tryAcquire(request)).toBeDefined()
   })
 
   it('tells all waiters the reason of a failed start, and refuses the model until the pause is over', async () => {
@@ -310,6 +335,21 @@ describe('admission', () => {
     expect(fleet.status()[0]?.state).toBe('switchingModel.unloading')
   })
 
+  it('does not wait for long for an engine that does not say whether it is quiet', async () => {
+    const { ask, fleet, world, clock } = await fleetOf()
+    const asked = ask('a')
+    await settled()
+    world.finishStart('gpu0')
+    ;(await asked).release()
+    world.engineLoad = (_backend, signal) =>
+      new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => reject(signal.reason as Error))
+      })
+    fleet.switchTo('b')
+    await clock.pass(5_000)
+    expect(fleet.status()[0]?.state).toBe('switchingModel.unloading')
+  })
+
   it('when it shuts down refuses who waits, lets leases end, and brings the backends down', async () => {
     const { ask, fleet, world, clock } = await fleetOf()
     const asked = ask('a')
@@ -375,5 +415,46 @@ describe('admission', () => {
     world.finishStart('gpu0')
     expect((await asked).endpoint.incarnation).toBe('p1')
     expect(fleet.ready()).toBe(true)
+  })
+
+  it('goes on when a listener is faulty, and says so', async () => {
+    const faulty = () => {
+      throw new Error('a faulty listener')
+    }
+    const listeners = { onFact: faulty, onTransition: faulty }
+    const { ask, world, told } = await fleetOf({ listeners })
+    const asked = ask('a')
+    await settled()
+    world.finishStart('gpu0')
+    ;(await asked).release()
+    expect(told.filter((line) => line.includes('listener')).length).toBeGreaterThan(1)
+  })
+
+  it('refuses everybody who would have to wait, and can still be ended, once its charts have failed', async () => {
+    let isBroken = false
+    const policy: SwitchPolicy = (question) => {
+      if (isBroken) throw new Error('a faulty policy')
+      return patientPolicy(question)
+    }
+    const { ask, fleet, world, told } = await fleetOf({
+      listeners: { policy },
+      backends: [{}, { name: 'gpu1' }],
+    })
+    const asked = ask('a')
+    await settled()
+    world.finishStart('gpu0')
+    const lease = await asked
+    const waiting = refusal(ask('b'))
+    isBroken = true
+    lease.release()
+    await settled()
+    expect(told).toContain('the charts failed: a faulty policy')
+    expect(await waiting).toMatchObject({ code: 'internal_error' })
+    expect(await refusal(ask('b'))).toMatchObject({ code: 'internal_error' })
+    expect(fleet.ready()).toBe(false)
+    const warm = await ask('a')
+    const over = fleet.shutDown({ delayMs: 0 })
+    warm.release()
+    await over
   })
 })

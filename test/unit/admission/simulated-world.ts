@@ -128,7 +128,7 @@ export class SimulatedWorld implements Driver {
     }
   }
 
-  engineLoad(backend: string): Promise<EngineLoad | undefined> {
+  engineLoad(backend: string, _signal: AbortSignal): Promise<EngineLoad | undefined> {
     return Promise.resolve(this.engine.get(backend))
   }
 
