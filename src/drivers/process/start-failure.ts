@@ -32,8 +32,11 @@ export class FailureSigns {
 const outOfMemory =
   /\b(?:CUDA|HIP|XPU)\b.*out of memory|OutOfMemoryError|CUDA_ERROR_OUT_OF_MEMORY|(?:Free memory on device|Available memory on node) .* is less than desired|No available memory for the cache blocks/i
 
-/** `ValueError: …`, `vllm.exceptions.SomeError: …`, behind whatever a log format puts before it. */
-const exception = /\b[A-Z]\w*(?:Error|Exception): \S/
+/**
+ * `ValueError: …`, `vllm.exceptions.SomeError: …`, behind whatever a log format puts before it; and what
+ * pydantic writes below its own, which only counts the errors.
+ */
+const exception = /\b[A-Z]\w*(?:Error|Exception): \S|^\s+Value error, \S/
 
 /** vLLM's front ends its own traceback with "Engine core initialization failed. See root cause above." */
 const pointsElsewhere = /See root cause above/

@@ -77,3 +77,14 @@ test('with workers of its own, the engine points at them as the front points at 
   expect(failure.message).toContain('ValueError: no such quantization')
   expect(failure.message).not.toContain('WorkerProc')
 })
+
+test('of arguments that do not fit the model, the cause stands below the exception (0.32.0)', () => {
+  const failure = failureAfter(
+    'pydantic_core._pydantic_core.ValidationError: 1 validation error for ModelConfig',
+    '  Value error, User-specified max_model_len (100000) is greater than the derived max_model_len',
+    '    For further information visit https://errors.pydantic.dev/2.14/v/value_error',
+  )
+  expect(failure.message).toContain(
+    'before it was ready: Value error, User-specified max_model_len (100000) is greater',
+  )
+})
