@@ -63,3 +63,4 @@ test('told to stop the moment it says that it listens, the program ends in good 
     return await program.exited
   })
   for (const exit of await Promise.all(exits)) expect(exit).toEqual({ code: 0, signal: null })
+})
