@@ -8,7 +8,7 @@ export const groups = {
   requests: 'Requests',
   access: 'Access',
   watching: 'Log and metrics',
-  kubernetes: 'Kubernetes',
+  kubernetes: 'Kubernetes (for a later release)',
 } as const
 
 export type Group = keyof typeof groups

@@ -36,7 +36,7 @@ export const settingDefinitions = {
     choice('process', 'kubernetes'),
     'process',
     'models',
-    'Where backends run: as processes of this machine or as Deployments of a cluster.',
+    'Where backends run: as processes of this machine or, in a later release, as Deployments of a cluster.',
   ),
   models: optional(
     path,
@@ -237,12 +237,16 @@ export const settingDefinitions = {
     boolean,
     false,
     'watching',
-    'Log what the model answers. Contents appear in no log unless this is on.',
+    'For a later release: log what the model answers. Until then contents appear in no log.',
     { env: ['LOG_OUTPUT'] },
   ),
-  enableMetrics: setting(boolean, true, 'watching', 'Prometheus metrics at `/proxy/metrics`.', {
-    env: ['ENABLE_METRICS'],
-  }),
+  enableMetrics: setting(
+    boolean,
+    true,
+    'watching',
+    'For a later release: Prometheus metrics at `/proxy/metrics`.',
+    { env: ['ENABLE_METRICS'] },
+  ),
 
   namespace: setting(text, 'ai-apps', 'kubernetes', 'Namespace of the backend and its models.', {
     env: ['VLLM_NAMESPACE'],
