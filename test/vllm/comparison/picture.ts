@@ -56,9 +56,9 @@ function bodyOf(contentType: string, text: string): unknown {
   return 'some text'
 }
 
-/** Field names and types; of a list, the shapes that occur in it, in their order. */
+/** Field names and types; of a list, the shapes that occur in it. */
 export function shapeOf(value: unknown, key = ''): unknown {
-  if (Array.isArray(value)) return withoutRepeats(value.map((item) => shapeOf(item)))
+  if (Array.isArray(value)) return distinct(value.map((item) => shapeOf(item)))
   if (value === null) return null
   if (typeof value === 'object') {
     // A token that is a part of a character comes as a delta without text.
@@ -69,7 +69,7 @@ export function shapeOf(value: unknown, key = ''): unknown {
   return keptValues.has(key) ? value : typeof value
 }
 
-/** The lines between blank lines, each `field: value`; as many tokens as one. */
+/** What stands between blank lines, as lines of `field: value`; as many tokens as one. */
 function eventsOf(text: string): unknown[] {
   const events = text.split('\n\n')
   const end = events.pop()
@@ -80,10 +80,11 @@ function eventsOf(text: string): unknown[] {
       return { data: shapeOf(JSON.parse(value)) }
     }),
   )
-  return [...withoutRepeats(shapes), ...(end === '' ? [] : ['without a blank line at its end'])]
+  return [...distinct(shapes), ...(end === '' ? [] : ['without a blank line at its end'])]
 }
 
-function withoutRepeats(shapes: unknown[]): unknown[] {
-  const texts = shapes.map((shape) => JSON.stringify(shape))
-  return shapes.filter((_, index) => texts[index] !== texts[index - 1])
+/** Each shape where it first comes: several choices come, and end, in whatever order. */
+function distinct(shapes: readonly unknown[]): unknown[] {
+  const byText = new Map(shapes.map((shape) => [JSON.stringify(shape), shape]))
+  return [...byText.values()]
 }
