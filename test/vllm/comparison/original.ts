@@ -15,6 +15,7 @@ export interface Original {
 }
 
 const longestStartMs = 300_000
+const patienceMs = 30_000
 
 export async function startOriginal(words: readonly string[]): Promise<Original> {
   const port = await freePort()
@@ -51,7 +52,8 @@ async function answering(child: ChildProcess, url: string, output: () => string)
 async function end(child: ChildProcess, exited: Promise<unknown>): Promise<void> {
   if (child.pid === undefined) return
   child.kill('SIGTERM')
-  await exited
+  // Seen once: a front that stays after its engine has ended.
+  await Promise.race([exited, delay(patienceMs, undefined, { ref: false })])
   try {
     process.kill(-child.pid, 'SIGKILL')
   } catch {
