@@ -43,8 +43,11 @@ export function createAdmission(options: AdmissionOptions) {
   const gates = new Map(
     definitions.map(({ name }) => [
       name,
-      new Gate(name, clock, (demand) =>
-        backends.get(name)?.send({ type: 'demand changed', demand }),
+      new Gate(
+        name,
+        clock,
+        (demand) => backends.get(name)?.send({ type: 'demand changed', demand }),
+        (model) => catalogue.models.get(model)?.maxInFlight,
       ),
     ]),
   )
@@ -52,6 +55,7 @@ export function createAdmission(options: AdmissionOptions) {
     Object.fromEntries([...catalogue.models].map(([name, { facts }]) => [name, facts]))
   let leaving: 'no' | 'warm only' | 'all' = 'no'
   let hasFailed = false
+  let endDelay = () => {}
   const routing = createRouting({ definitions, gates, backends, clock, log })
   const { fleet, since } = supervise({
     driver,
@@ -86,6 +90,7 @@ export function createAdmission(options: AdmissionOptions) {
         if (!catalogue.models.has(model)) gate.refuseAll(model, () => modelGone(model))
       }
     }
+    for (const gate of gates.values()) gate.roomChanged()
     routing.rebalance()
   })
 
@@ -133,7 +138,15 @@ export function createAdmission(options: AdmissionOptions) {
   async function shutDown({ delayMs }: { delayMs: number }): Promise<void> {
     leaving = 'warm only'
     refuseWhoWaits(shuttingDown)
-    if (delayMs > 0) await new Promise<void>((resolve) => clock.setTimeout(resolve, delayMs))
+    if (delayMs > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = clock.setTimeout(resolve, delayMs)
+        endDelay = () => {
+          clock.clearTimeout(timer)
+          resolve()
+        }
+      })
+    }
     leaving = 'all'
     if (driver.stopsWithProgram && !hasFailed) {
       // Draining is the charts' work, with its deadline and its word on who blocks.
@@ -173,8 +186,9 @@ export function createAdmission(options: AdmissionOptions) {
     },
     startedAt,
     shutDown,
-    /** Ends what is in flight at once: a second signal. */
+    /** Ends what is in flight at once, and waits no longer for endpoints to move: a second signal. */
     hurry(): void {
+      endDelay()
       for (const gate of gates.values()) gate.cut('vllm-chill was told twice to stop')
     },
   } satisfies Admission & Record<string, unknown>

@@ -27,17 +27,27 @@ export class Gate {
   readonly backend: string
   readonly #clock: Clock
   readonly #onDemand: (demand: Demand) => void
+  readonly #maxInFlight: (model: string) => number | undefined
   readonly #lines = new Map<string, WaitingLine>()
   readonly #leases = new Set<GateLease>()
   readonly #drained = new Set<() => void>()
   #open: OpenFor | undefined
   #told = ''
 
-  /** `onDemand` is called at each edge: leases 0 ↔ some, and whatever changes who is first or owed. */
-  constructor(backend: string, clock: Clock, onDemand: (demand: Demand) => void) {
+  /**
+   * `onDemand` is called at each edge: leases 0 ↔ some, and whatever changes who is first or owed.
+   * `maxInFlight` is what the manifest says now; undefined leaves what the endpoint started with.
+   */
+  constructor(
+    backend: string,
+    clock: Clock,
+    onDemand: (demand: Demand) => void,
+    maxInFlight: (model: string) => number | undefined = () => undefined,
+  ) {
     this.backend = backend
     this.#clock = clock
     this.#onDemand = onDemand
+    this.#maxInFlight = maxInFlight
   }
 
   /** A lease, if the gate is open for the model, has room, and nobody waits ahead. */
@@ -141,11 +151,17 @@ export class Gate {
   }
 
   get endpoints(): { url: string; leases: number; maxInFlight: number }[] {
-    return (this.#open?.endpoints ?? []).map(({ endpoint: { url, maxInFlight }, leases }) => ({
-      url,
+    return (this.#open?.endpoints ?? []).map(({ endpoint, leases }) => ({
+      url: endpoint.url,
       leases,
-      maxInFlight,
+      maxInFlight: this.#roomOf(endpoint),
     }))
+  }
+
+  /** A manifest may allow more at once than before: whoever waits for that is served now. */
+  roomChanged(): void {
+    this.#pump()
+    this.#tell()
   }
 
   /** Who waits, by model; `oldestAt` in ms of the clock. */
@@ -243,10 +259,14 @@ export class Gate {
     return this.#open?.endpoints.find(({ endpoint }) => endpoint.incarnation === incarnation)
   }
 
+  #roomOf({ maxInFlight }: Endpoint): number {
+    return (this.#open && this.#maxInFlight(this.#open.model)) ?? maxInFlight
+  }
+
   #roomiest(): OpenEndpoint | undefined {
     let best: OpenEndpoint | undefined
     for (const place of this.#open?.endpoints ?? []) {
-      if (place.leases >= place.endpoint.maxInFlight) continue
+      if (place.leases >= this.#roomOf(place.endpoint)) continue
       if (place.suspectUntil !== -Infinity && place.suspectUntil > this.#clock.now()) continue
       if (!best || place.leases < best.leases) best = place
     }

@@ -102,11 +102,9 @@ export class Exchange implements AnswerSink {
     if (responseId !== undefined) {
       model = responses.modelOf(responseId)
     } else {
-      const chosen = chooseModel(
-        catalogue,
-        body.model ?? modelInQuery(this.#path),
-        settings.defaultModel,
-      )
+      const inQuery = modelInQuery(this.#path)
+      const chosen = chooseModel(catalogue, body.model ?? inQuery, settings.defaultModel)
+      if (inQuery !== undefined && catalogue.find(inQuery) !== chosen) throw namedTwice()
       model = chosen.name
       body.serveAs(model)
     }
@@ -317,6 +315,12 @@ export class Exchange implements AnswerSink {
       bytesOut: answer.bytes,
     })
   }
+}
+
+function namedTwice(): ChillError {
+  return new ChillError('bad_request', 'the body and the query name two different models', {
+    param: 'model',
+  })
 }
 
 function modelInQuery(path: string): string | undefined {

@@ -9,30 +9,44 @@ const unloadMarginMs = 30_000
 
 /** The backends as the fleet knows them. */
 export function definitionsOf(settings: Settings, catalogue: Catalogue): BackendDefinition[] {
-  return settings.backends.map((backend) => ({
-    name: backend.name,
-    models: modelsOf(backend, settings, catalogue),
-    settings: {
-      ...defaultBackendSettings,
-      maxWaitMs: settings.maxWaitMs,
-      drainDeadlineMs: settings.drainDeadlineMs,
-      drainDeadlineAction: settings.drainDeadlineAction,
-      unloadDeadlineMs: settings.terminationGraceMs + unloadMarginMs,
-      ...(backend.idleTimeoutMs !== undefined && { idleTimeoutMs: backend.idleTimeoutMs }),
-    },
-  }))
+  return settings.backends.map((backend) => {
+    const only = settings.enableModelSwitch ? undefined : onlyModel(backend, settings, catalogue)
+    return {
+      name: backend.name,
+      // Asked anew each time, since models come and go.
+      get models() {
+        return only ? only() : backend.models
+      },
+      settings: {
+        ...defaultBackendSettings,
+        maxWaitMs: settings.maxWaitMs,
+        drainDeadlineMs: settings.drainDeadlineMs,
+        drainDeadlineAction: settings.drainDeadlineAction,
+        unloadDeadlineMs: settings.terminationGraceMs + unloadMarginMs,
+        ...(backend.idleTimeoutMs !== undefined && { idleTimeoutMs: backend.idleTimeoutMs }),
+      },
+    }
+  })
 }
 
-/** Without switching, a backend serves one model: the default one, or the first it may serve. */
-function modelsOf(
+/**
+ * Without switching, a backend serves one model: the default one, or the first it may serve. It keeps
+ * to it until that one leaves the catalogue.
+ */
+function onlyModel(
   { models }: BackendSettings,
-  { enableModelSwitch, defaultModel }: Settings,
+  { defaultModel }: Settings,
   catalogue: Catalogue,
-): readonly string[] | undefined {
-  if (enableModelSwitch) return models
-  const able = models ?? [...catalogue.models.keys()]
-  const only = defaultModel !== undefined && able.includes(defaultModel) ? defaultModel : able[0]
-  return only === undefined ? [] : [only]
+): () => readonly string[] {
+  let chosen: string | undefined
+  return () => {
+    if (chosen === undefined || !catalogue.models.has(chosen)) {
+      const known = [...catalogue.models.keys()].filter((name) => models?.includes(name) ?? true)
+      const wanted = defaultModel === undefined ? undefined : catalogue.find(defaultModel)?.name
+      chosen = known.find((name) => name === wanted) ?? known[0]
+    }
+    return chosen === undefined ? [] : [chosen]
+  }
 }
 
 /** The backends as the process driver runs them. */

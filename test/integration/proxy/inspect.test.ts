@@ -191,11 +191,15 @@ describe('finding the model', () => {
     expect((await errorOf(response)).code).toBe('model_required')
   })
 
-  it('takes the query only where the body names none', async () => {
+  it('takes the query where the body names none, and refuses another one than the body names', async () => {
     const at = await start()
     await (await post(`${at.url}${chat}?model=other`, {})).text()
-    await (await post(`${at.url}${chat}?model=other`, hello)).text()
+    await (await post(`${at.url}${chat}?model=alias`, hello)).text()
     expect(at.admission.seen.map(({ model }) => model)).toEqual(['other', 'org/model'])
+    const refused = await post(`${at.url}${chat}?model=other`, hello)
+    expect(refused.status).toBe(400)
+    expect((await errorOf(refused)).code).toBe('bad_request')
+    expect(at.admission.seen).toHaveLength(2)
   })
 
   it.each([

@@ -390,6 +390,14 @@ describe('admission', () => {
     await over
   })
 
+  it('does not wait for endpoints to move when it is hurried', async () => {
+    const { fleet } = await fleetOf()
+    const over = fleet.shutDown({ delayMs: 5_000 })
+    fleet.hurry()
+    await over
+    expect(fleet.shuttingDown).toBe(true)
+  })
+
   it('admits nothing, and says so, while it cannot tell what is running', async () => {
     const clock = new SimulatedClock()
     const world = new SimulatedWorld()

@@ -89,6 +89,27 @@ describe('a gate', () => {
     expect(later.outcome).toBeUndefined()
   })
 
+  it('follows the manifest when it allows more or less at once', () => {
+    let most = 1
+    gate = new Gate(
+      'gpu0',
+      clock,
+      () => {},
+      () => most,
+    )
+    gate.openFor('a', 1, [endpoint('p1', 5)])
+    const first = gate.tryAcquire(request('a'))
+    const waiting = waiter('a')
+    gate.enqueue(waiting)
+    expect(waiting.outcome).toBeUndefined()
+    most = 2
+    gate.roomChanged()
+    expect(waiting.outcome).toBeDefined()
+    most = 1
+    first?.release()
+    expect(gate.tryAcquire(request('a'))).toBeUndefined()
+  })
+
   it('counts a place once, however often its lease is released', () => {
     gate.openFor('a', 1, [endpoint('p1', 1)])
     const lease = gate.tryAcquire(request('a'))
