@@ -15,7 +15,7 @@ function parse(...words: string[]) {
   cli.parse(['node', 'vllm-chill', 'serve', ...words], { run: false })
   cli.matchedCommand!.checkUnknownOptions()
   const flags = settingsFromFlags(cli.options, ['json'], cli.rawArgs)
-  return loadSettings({ flags, env: {}, cwd: '/work' })
+  return loadSettings({ flags, env: {}, cwd: '/somewhere' })
 }
 
 describe('flags', () => {

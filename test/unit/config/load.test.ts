@@ -17,7 +17,7 @@ function load({ flags = {}, env = {}, file, files = {} }: Given): Settings {
   return loadSettings({
     flags: file === undefined ? flags : { ...flags, config: '/etc/chill/config.yaml' },
     env,
-    cwd: '/work',
+    cwd: '/somewhere',
     home: '/home/me',
     readFile: (path) => {
       const text = all[path]
@@ -69,10 +69,10 @@ describe('precedence', () => {
   test('VLLM_CHILL_CONFIG names the file too', () => {
     const settings = load({
       env: { VLLM_CHILL_CONFIG: 'c.yaml' },
-      files: { '/work/c.yaml': 'port: 1' },
+      files: { '/somewhere/c.yaml': 'port: 1' },
     })
     expect(settings.port).toBe(1)
-    expect(settings.configFile).toBe('/work/c.yaml')
+    expect(settings.configFile).toBe('/somewhere/c.yaml')
   })
 
   test('an empty variable and a key without a value count as not set', () => {
@@ -204,7 +204,7 @@ describe('what cannot be understood', () => {
 
   test('a file that is missing, broken or no map', () => {
     expect(problemsOf({ flags: { config: 'nope.yaml' } })).toEqual([
-      '--config: /work/nope.yaml does not exist',
+      '--config: /somewhere/nope.yaml does not exist',
     ])
     expect(problemsOf({ file: 'port: [1' })[0]).toMatch(/config\.yaml: .*line 1/)
     expect(problemsOf({ file: '- port' })[0]).toContain('expected a map of settings')
@@ -221,8 +221,8 @@ describe('what cannot be understood', () => {
 describe('paths', () => {
   test('in the file are relative to it, elsewhere to the working directory', () => {
     expect(load({ file: 'models: ../models' }).models).toBe('/etc/models')
-    expect(load({ flags: { models: 'models' } }).models).toBe('/work/models')
-    expect(load({ env: { VLLM_CHILL_MODELS: './models' } }).models).toBe('/work/models')
+    expect(load({ flags: { models: 'models' } }).models).toBe('/somewhere/models')
+    expect(load({ env: { VLLM_CHILL_MODELS: './models' } }).models).toBe('/somewhere/models')
     expect(load({ file: 'models: ~/models' }).models).toBe('/home/me/models')
   })
 })
