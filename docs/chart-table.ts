@@ -52,6 +52,14 @@ export const happenings = {
   'its replica is lost': leaves,
   'its replica is lost, the platform brings another': leaves,
   'a start phase is reached': leaves,
+
+  'another program leads': leaves,
+  'this program leads': leaves,
+  'others bring up a ready one': leaves,
+  'others take it down': leaves,
+  'the driver refuses another model': leaves,
+  'the driver refuses the target': switching,
+
   'the alarm of the policy rings': leaves,
 
   'the program starts': ['cold'],
@@ -99,6 +107,8 @@ export const givens = [
   'one that starts a known model is there',
   'one of an unknown model is there',
   'something that is leaving is there',
+  'another program leads',
+  'another program leads, and somebody waits for a model',
 ] as const
 
 export type Given = (typeof givens)[number]
@@ -106,6 +116,7 @@ export type Given = (typeof givens)[number]
 export type Fact =
   | 'ready'
   | 'start failed'
+  | 'models refused'
   | 'replica lost'
   | 'drain overdue'
   | 'unload overdue'
@@ -365,6 +376,113 @@ export const table: readonly Row[] = [
     (when): Row => ({ in: ['cold', ...starting, ...switching, ...idle], when, outcome: 'noted' }),
   ),
   { in: leaves, when: 'a start phase is reached', outcome: 'noted' },
+
+  // Others in the same world.
+  { in: ['cold', ...ready], when: 'another program leads', outcome: 'noted' },
+  {
+    in: [...starting, ...unloading, ...scalingDown],
+    when: 'another program leads',
+    outcome: 'cold',
+    because: 'another program leads from now on',
+    tells: ['cold'],
+  },
+  {
+    in: ['switchingModel.draining', 'idle.draining'],
+    when: 'another program leads',
+    outcome: 'ready.serving',
+    because: 'another program leads from now on',
+  },
+  {
+    in: ['idle.rechecking'],
+    when: 'another program leads',
+    outcome: 'ready.quiet',
+    because: 'another program leads from now on',
+  },
+  { in: leaves, when: 'this program leads', outcome: 'noted' },
+  {
+    in: ['cold'],
+    when: 'this program leads',
+    given: 'another program leads, and somebody waits for a model',
+    outcome: 'creatingResources',
+    because: 'somebody waits for it',
+  },
+  {
+    in: ['cold'],
+    when: 'others bring up a ready one',
+    outcome: 'ready.quiet',
+    because: 'it was found at the start of the program',
+    tells: ['ready'],
+  },
+  {
+    in: ['cold'],
+    when: 'others bring up a ready one',
+    given: 'another program leads',
+    outcome: 'ready.quiet',
+    because: 'it was found at the start of the program',
+    tells: ['ready'],
+  },
+  { in: up, when: 'others bring up a ready one', outcome: 'noted' },
+  {
+    in: ['cold'],
+    when: 'others take it down',
+    outcome: 'idle.scalingDown',
+    because: 'what was found serves no known model',
+  },
+  { in: up, when: 'others take it down', outcome: 'noted' },
+  {
+    in: ready,
+    when: 'others take it down',
+    given: 'another program leads',
+    outcome: 'cold',
+    because: 'another program takes it down',
+    tells: ['cold'],
+  },
+  {
+    in: ready,
+    when: 'its replica is lost',
+    given: 'another program leads',
+    outcome: 'cold',
+    because: 'a replica was lost: killed by SIGKILL',
+    tells: ['replica lost', 'cold'],
+  },
+  {
+    in: ['cold', 'ready.quiet'],
+    when: 'somebody waits for another model',
+    given: 'another program leads',
+    outcome: 'noted',
+  },
+  {
+    in: ready,
+    when: 'its model is removed',
+    given: 'another program leads',
+    outcome: 'noted',
+  },
+  { in: ready, when: 'its manifest changes', given: 'another program leads', outcome: 'noted' },
+  {
+    in: ['ready.quiet'],
+    when: 'the idle timeout passes',
+    given: 'another program leads',
+    outcome: 'noted',
+  },
+  {
+    in: leaves,
+    when: 'the driver refuses another model',
+    outcome: 'noted',
+    tells: ['models refused'],
+  },
+  {
+    in: ['switchingModel.draining'],
+    when: 'the driver refuses the target',
+    outcome: 'ready.serving',
+    because: 'the other model is not wanted any more',
+    tells: ['models refused'],
+  },
+  {
+    in: unloading,
+    when: 'the driver refuses the target',
+    outcome: 'noted',
+    tells: ['models refused'],
+  },
 
   // The policy.
   {

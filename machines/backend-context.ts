@@ -5,6 +5,7 @@ import type {
   Model,
   Observed,
   RememberedFailure,
+  Sight,
   StartFailure,
   StartOrder,
   Waiting,
@@ -57,6 +58,8 @@ export interface BackendInput {
   /** Models that this backend may serve. */
   readonly models: Models
   readonly observed: Observed
+  /** False until the driver says so, where other programs may be at work; true unless given. */
+  readonly leads?: boolean
   /** First generation to use is one above it. */
   readonly generation?: number
 }
@@ -67,8 +70,12 @@ export interface BackendContext {
   readonly policy: SwitchPolicy
   readonly now: () => number
   readonly models: Models
-  /** What the driver found at start-up, until the chart has taken its place accordingly. */
+  /** What the driver sees there; where nobody else acts, only what it found at start-up. */
   readonly observed: Observed
+  /** Whether this program may change anything; without it, it serves what others keep warm. */
+  readonly leads: boolean
+  /** Models that cannot be started here, whatever is tried. */
+  readonly refusals: Readonly<Record<string, RememberedFailure>>
   /** Grows with each start; what belongs to an older one changes nothing. */
   readonly generation: number
   /** The model that is loaded, loading or being unloaded. */
@@ -101,6 +108,7 @@ export type BackendEvent =
   /** The driver. */
   | { type: 'phase reached'; phase: StartPhase; generation: number }
   | { type: 'replica lost'; lost: ReplicaLost }
+  | { type: 'world seen'; sight: Sight }
   /** An operator. */
   | { type: 'operator starts'; model?: string }
   | { type: 'operator stops'; hold: boolean; because?: string }
@@ -111,6 +119,7 @@ export type BackendEvent =
 export type BackendFact =
   | { type: 'ready'; backend: string; model: string; generation: number; loadMs: number }
   | { type: 'start failed'; backend: string; failure: RememberedFailure }
+  | { type: 'models refused'; backend: string; models: readonly string[] }
   | { type: 'replica lost'; backend: string; model: string; message: string }
   | { type: 'drain overdue'; backend: string; model: string; cut: boolean }
   | { type: 'unload overdue'; backend: string; model: string }
@@ -120,6 +129,8 @@ export type BackendFact =
 export function initialContext(input: BackendInput): BackendContext {
   return {
     ...input,
+    leads: input.leads ?? true,
+    refusals: {},
     generation: input.generation ?? 0,
     model: undefined,
     target: undefined,
@@ -143,10 +154,14 @@ function servable(context: BackendContext): Waiting[] {
   return context.demand.waiting.filter(({ model }) => mayStart(context, model))
 }
 
-/** Known here, and not in the backoff of a failed start. */
-export function mayStart({ models, failures, now }: BackendContext, name: string): boolean {
-  const failure = failures[name]
-  return models[name] !== undefined && (failure === undefined || failure.retryAt <= now())
+/** Known here, possible here, and not in the backoff of a failed start. */
+export function mayStart(context: BackendContext, name: string): boolean {
+  const failure = context.failures[name]
+  return isPossible(context, name) && (failure === undefined || failure.retryAt <= context.now())
+}
+
+function isPossible({ models, refusals }: BackendContext, name: string): boolean {
+  return models[name] !== undefined && refusals[name] === undefined
 }
 
 /** Asks the policy; `loaded` undefined is the question of a cold backend. */
@@ -167,8 +182,8 @@ export function consult(context: BackendContext, loaded: string | undefined): Sw
 
 /** What a backend that is free would load now: an operator's wish first, else what the policy says. */
 export function nextModel(context: BackendContext): Turn | undefined {
-  if (context.held || context.down) return undefined
-  if (context.wish !== undefined && context.models[context.wish]) {
+  if (!context.leads || context.held || context.down) return undefined
+  if (context.wish !== undefined && isPossible(context, context.wish)) {
     return { name: context.wish, why: 'an operator asked for it' }
   }
   const answer = consult(context, undefined)
@@ -184,13 +199,13 @@ export interface Turn {
 
 /** What a backend that is ready should turn to now, and why; undefined to stay. */
 export function nextTurn(context: BackendContext): Turn | undefined {
-  const { model, models, wish, demand, generation } = context
+  const { model, models, wish, demand, generation, leads } = context
   const known = model && models[model.name]
-  if (!known) return undefined
+  if (!known || !leads) return undefined
   if (wish !== undefined && anotherWished(context)) {
     return { name: wish, why: 'an operator asked for it' }
   }
-  if (known.revision !== model.revision) {
+  if (known.revision !== model.revision && isPossible(context, model.name)) {
     return { name: model.name, why: 'its manifest changed', reload: true }
   }
   // Before the gate has opened for this residence, nobody knows yet what is owed to whom.
@@ -200,8 +215,9 @@ export function nextTurn(context: BackendContext): Turn | undefined {
 }
 
 /** An operator asked for another model than the one that is loaded or loading. */
-export function anotherWished({ wish, model, models }: BackendContext): boolean {
-  return wish !== undefined && wish !== model?.name && models[wish] !== undefined
+export function anotherWished(context: BackendContext): boolean {
+  const { wish, model } = context
+  return wish !== undefined && wish !== model?.name && isPossible(context, wish)
 }
 
 export function waitsFor({ demand }: BackendContext, model: string | undefined): boolean {
@@ -210,18 +226,19 @@ export function waitsFor({ demand }: BackendContext, model: string | undefined):
 
 /** Whether somebody (or an operator, or a reload) still wants the target of a switch. */
 export function targetWanted(context: BackendContext): boolean {
-  const { target, models, wish, held, down } = context
-  if (target === undefined || held || down || !models[target]) return false
+  const { target, wish, held, down } = context
+  if (target === undefined || held || down || !isPossible(context, target)) return false
   // An operator who asks for a third model would only see this one loaded to be thrown away.
-  if (wish !== undefined && wish !== target && models[wish]) return false
+  if (wish !== undefined && wish !== target && isPossible(context, wish)) return false
   return target === wish || (waitsFor(context, target) && mayStart(context, target))
 }
 
 /** The same while nothing is unloaded yet: a manifest that was changed back needs no reload. */
 export function switchWanted(context: BackendContext): boolean {
-  const { target, model, models } = context
+  const { target, model, models, leads } = context
+  if (!leads) return false
   if (model !== undefined && target === model.name && !anotherWished(context)) {
-    return models[target] !== undefined && models[target].revision !== model.revision
+    return isPossible(context, target) && models[target]?.revision !== model.revision
   }
   return targetWanted(context)
 }
@@ -232,8 +249,8 @@ export function wishFulfilled({ wish, model, models }: BackendContext): boolean 
 }
 
 /** Nothing needs this backend down any more: an operator took the stop back, or the model came back as it was. */
-export function mayStayUp({ down, model, models }: BackendContext): boolean {
-  return !down && model !== undefined && models[model.name] !== undefined
+export function mayStayUp({ down, model, models, leads }: BackendContext): boolean {
+  return !leads || (!down && model !== undefined && models[model.name] !== undefined)
 }
 
 export function order({ backend, model, generation }: BackendContext): StartOrder {
@@ -248,6 +265,21 @@ export function remember(context: BackendContext, failure: StartFailure): Rememb
   const attempts = (failures[name]?.attempts ?? 0) + 1
   const pauseMs = Math.min(settings.backoffMs * 2 ** (attempts - 1), settings.maxBackoffMs)
   return { ...failure, model: name, attempts, at: now(), retryAt: now() + pauseMs }
+}
+
+/** The driver's refusals as failures that are remembered until it takes them back. */
+export function rememberRefusals(
+  { refusals, settings, now }: BackendContext,
+  seen: Sight['refusals'],
+): BackendContext['refusals'] {
+  return Object.fromEntries(
+    Object.entries(seen).map(([model, failure]) => {
+      const known = refusals[model]
+      if (known?.message === failure.message) return [model, known]
+      const at = now()
+      return [model, { ...failure, model, attempts: 0, at, retryAt: at + settings.maxBackoffMs }]
+    }),
+  )
 }
 
 /** What a driver threw, as a failure with a reason. */

@@ -17,6 +17,7 @@ import {
   nextModel,
   nextTurn,
   remember,
+  rememberRefusals,
   switchWanted,
   targetWanted,
   waitsFor,
@@ -29,7 +30,7 @@ import {
   type Models,
 } from './backend-context.ts'
 import type { Started, StartPhase } from './driver.ts'
-import type { EngineLoad, Endpoint, StartFailure, StartOrder } from './types.ts'
+import type { EngineLoad, Endpoint, Sight, StartFailure, StartOrder } from './types.ts'
 
 export interface AdmissionInput {
   readonly backend: string
@@ -60,6 +61,8 @@ export const vocabulary = setup({
     /** The gate is open exactly as long as this one lives. */
     'admit requests': fromCallback<BackendEvent, AdmissionInput>(unfilled),
     'watch replicas': fromCallback<BackendEvent, { backend: string }>(unfilled),
+    /** Tells what others do, where there are others. */
+    'see the world': fromCallback<BackendEvent, { backend: string }>(() => {}),
     /** Resolves when no lease is out and the engine itself runs and queues nothing. */
     'drain leases': fromPromise<void, { backend: string }>(unfilled),
     'ask the engine': fromPromise<EngineLoad | undefined, { backend: string }>(unfilled),
@@ -70,8 +73,16 @@ export const vocabulary = setup({
     'a ready one was found': ({ context }) =>
       context.observed.found === 'ready' && context.models[context.observed.model] !== undefined,
     'a starting one was found': ({ context }) =>
-      context.observed.found === 'starting' && context.models[context.observed.model] !== undefined,
-    'something else was found': ({ context }) => context.observed.found !== 'nothing',
+      context.leads &&
+      context.observed.found === 'starting' &&
+      context.models[context.observed.model] !== undefined,
+    'something else was found': ({ context }) =>
+      context.leads && context.observed.found !== 'nothing',
+    'another program leads': ({ context }) => !context.leads,
+    'another program takes it down': ({ context }) =>
+      !context.leads && context.observed.found === 'leaving',
+    'it leads from now on': ({ context, event }) =>
+      event.type === 'world seen' && event.sight.leads && !context.leads,
     'a model is wanted': ({ context }) => nextModel(context) !== undefined,
     'another turn is due': ({ context }) => nextTurn(context) !== undefined,
     'the wish came true': ({ context }) => wishFulfilled(context),
@@ -79,17 +90,19 @@ export const vocabulary = setup({
     'the switch lost its reason': ({ context }) => !switchWanted(context),
     'somebody waits for it': ({ context }) => waitsFor(context, context.model?.name),
     'an operator wants another model': ({ context }) => anotherWished(context),
-    'an operator wants it down': ({ context }) => context.down,
+    'an operator wants it down': ({ context }) => context.leads && context.down,
     'nothing wants it down': ({ context }) => mayStayUp(context),
     'its model was removed': ({ context }) =>
-      context.model !== undefined && context.models[context.model.name] === undefined,
+      context.leads &&
+      context.model !== undefined &&
+      context.models[context.model.name] === undefined,
     'its manifest changed': ({ context }) =>
       context.model !== undefined &&
       context.models[context.model.name]?.revision !== context.model.revision,
     'a lease is out': ({ context }) => context.demand.leases > 0,
     'the gate is open and no lease is out': ({ context }) =>
       context.demand.openFor === context.generation && context.demand.leases === 0,
-    'idle has a time': ({ context }) => idleTimeoutMs(context) > 0,
+    'idle has a time': ({ context }) => context.leads && idleTimeoutMs(context) > 0,
     'its idle timeout changes': ({ context, event }) =>
       event.type === 'catalogue changed' &&
       idleTimeoutMs(context) !==
@@ -151,6 +164,14 @@ export const vocabulary = setup({
       wish: context.wish !== undefined && models[context.wish] ? context.wish : undefined,
       model: follow(context, models),
     })),
+    'note the sight': enqueueActions(({ context, enqueue }, { sight }: { sight: Sight }) => {
+      const refusals = rememberRefusals(context, sight.refusals)
+      const fresh = Object.keys(refusals).filter((name) => !context.refusals[name])
+      enqueue.assign({ observed: sight.observed, leads: sight.leads, refusals })
+      if (fresh.length > 0) {
+        enqueue.emit({ type: 'models refused', backend: context.backend, models: fresh })
+      }
+    }),
     'take its place': assign({ observed: { found: 'nothing' } }),
     adopt: assign(({ context }) => {
       const { observed, models, generation, now } = context
@@ -160,10 +181,10 @@ export const vocabulary = setup({
         model: facts && { ...facts, revision: observed.revision },
         endpoints: observed.found === 'ready' ? observed.endpoints : [],
         generation: generation + 1,
-        startedAt: now(),
+        startedAt: now() - ((observed.found === 'starting' && observed.elapsedMs) || 0),
         residentSince: now(),
         observed: { found: 'nothing' as const },
-        because: 'it was found at the start of the program',
+        because: foundBecause(context),
       }
     }),
     'aim at what is wanted': assign(({ context }) => {
@@ -265,6 +286,10 @@ export const vocabulary = setup({
 
 function idleTimeoutMs({ settings, model }: BackendContext): number {
   return settings.idleTimeoutMs ?? model?.idleTimeoutMs ?? 0
+}
+
+function foundBecause({ generation }: BackendContext): string {
+  return generation === 0 ? 'it was found at the start of the program' : 'it was found running'
 }
 
 /** A new start: a new generation, and nothing of the last one. */

@@ -6,6 +6,11 @@ import type { StartFailure } from './types.ts'
 /** What every start obeys, whichever part of it is under way: nothing is in flight, so nothing is drained. */
 const callOff = [
   {
+    guard: 'another program leads',
+    target: '#backend.cold',
+    actions: { type: 'say why', params: { why: 'another program leads from now on' } },
+  },
+  {
     guard: 'an operator wants it down',
     target: '#backend.idle.scalingDown',
     actions: 'say why it goes down',
@@ -29,6 +34,23 @@ const callOff = [
     },
   },
 ] as const
+
+/** Nothing was given up yet: it goes on serving, and whoever leads decides about it. */
+const leftToOthers = {
+  guard: 'another program leads',
+  target: '#backend.ready',
+  actions: [
+    'forget the target',
+    { type: 'say why', params: { why: 'another program leads from now on' } },
+  ],
+} as const
+
+/** Replicas may be half gone: whoever leads brings that to its end. */
+const abandoned = {
+  guard: 'another program leads',
+  target: '#backend.cold',
+  actions: { type: 'say why', params: { why: 'another program leads from now on' } },
+} as const
 
 const failed = (failure: (event: { error: unknown }) => StartFailure) =>
   ({
@@ -80,6 +102,12 @@ export const backendMachine = vocabulary.createMachine({
   context: ({ input }) => initialContext(input),
   initial: 'cold',
 
+  invoke: {
+    src: 'see the world',
+    input: ({ context }) => ({ backend: context.backend }),
+    onError: { actions: { type: 'say why', params: { why: 'its world cannot be followed' } } },
+  },
+
   // Events only change what is known; the states' `always` below decide what follows from it.
   on: {
     'demand changed': {
@@ -95,6 +123,7 @@ export const backendMachine = vocabulary.createMachine({
       guard: 'it belongs to the present start',
       actions: { type: 'note the phase', params: ({ event }) => event },
     },
+    'world seen': { actions: { type: 'note the sight', params: ({ event }) => event } },
     'operator starts': { actions: { type: 'obey the start', params: ({ event }) => event } },
     'operator stops': {
       actions: [{ type: 'obey the stop', params: ({ event }) => event }, 'tell that it is held'],
@@ -207,9 +236,15 @@ export const backendMachine = vocabulary.createMachine({
           actions: { type: 'say why', params: { why: 'its model was removed' } },
         },
         { guard: 'another turn is due', target: 'switchingModel', actions: 'turn to the next' },
+        {
+          guard: 'another program takes it down',
+          target: 'cold',
+          actions: { type: 'say why', params: { why: 'another program takes it down' } },
+        },
       ],
       on: {
         'replica lost': [
+          { guard: 'another program leads', target: 'cold', actions: lost },
           {
             guard: 'the platform replaces it, and somebody waits for it',
             target: 'scalingUp',
@@ -241,6 +276,12 @@ export const backendMachine = vocabulary.createMachine({
                 'set the alarm',
               ],
             },
+            'world seen': {
+              guard: 'it leads from now on',
+              target: 'quiet',
+              reenter: true,
+              actions: { type: 'note the sight', params: ({ event }) => event },
+            },
           },
           after: {
             'idle timeout': {
@@ -258,6 +299,7 @@ export const backendMachine = vocabulary.createMachine({
       states: {
         draining: {
           always: [
+            leftToOthers,
             // It is still loaded, so who asked for it has it; who waits for the other goes on waiting.
             { guard: 'the wish came true', actions: 'forget the wish' },
             {
@@ -293,6 +335,7 @@ export const backendMachine = vocabulary.createMachine({
           },
         },
         unloading: {
+          always: abandoned,
           invoke: {
             src: 'take replicas down',
             input: ({ context }) => ({ backend: context.backend }),
@@ -321,6 +364,7 @@ export const backendMachine = vocabulary.createMachine({
           },
         },
         unloadingFailed: {
+          always: abandoned,
           entry: 'tell that it will not go',
           after: { 'pause before trying again': 'unloading' },
         },
@@ -335,6 +379,7 @@ export const backendMachine = vocabulary.createMachine({
         // The gate is closed already; whoever asks now is seen before anything goes down.
         rechecking: {
           always: [
+            leftToOthers,
             {
               guard: 'somebody waits for it',
               target: '#backend.ready',
@@ -365,11 +410,14 @@ export const backendMachine = vocabulary.createMachine({
           after: { 'recheck deadline': 'scalingDown' },
         },
         draining: {
-          always: {
-            guard: 'nothing wants it down',
-            target: '#backend.ready',
-            actions: { type: 'say why', params: { why: 'nothing wants it down any more' } },
-          },
+          always: [
+            leftToOthers,
+            {
+              guard: 'nothing wants it down',
+              target: '#backend.ready',
+              actions: { type: 'say why', params: { why: 'nothing wants it down any more' } },
+            },
+          ],
           invoke: {
             src: 'drain leases',
             input: ({ context }) => ({ backend: context.backend }),
@@ -384,6 +432,7 @@ export const backendMachine = vocabulary.createMachine({
           },
         },
         scalingDown: {
+          always: abandoned,
           invoke: {
             src: 'take replicas down',
             input: ({ context }) => ({ backend: context.backend }),
@@ -401,6 +450,7 @@ export const backendMachine = vocabulary.createMachine({
           },
         },
         scalingDownFailed: {
+          always: abandoned,
           entry: 'tell that it will not go',
           after: { 'pause before trying again': 'scalingDown' },
         },

@@ -1,4 +1,4 @@
-import type { EngineLoad, Endpoint, Observed, StartFailure, StartOrder } from './types.ts'
+import type { EngineLoad, Endpoint, Observed, Sight, StartFailure, StartOrder } from './types.ts'
 
 /** What a start says while it works; drives progress, logs and the cold-start phases. */
 export type StartPhase = 'resources' | 'scheduling' | 'image' | 'process' | 'loading'
@@ -39,6 +39,14 @@ export interface Driver {
   readonly stopsWithProgram: boolean
   /** What is there at start-up; whatever a dead predecessor left and cannot be taken over is ended first. */
   observe(backend: string): Promise<Observed>
+  /**
+   * Only in a world that others act in too. Tells the whole sight at once and after each change, and
+   * always before a loss that it explains is told, and before a `stop` resolves: the last sight is then
+   * that nothing is there. Until the first one, a program of such a driver leads nothing.
+   */
+  follow?(backend: string, onSight: (sight: Sight) => void): () => void
+  /** Who may change this world now, where that can be another program. */
+  leader?(): string | undefined
   /** Everything but the replica: files, ports, ConfigMap, Service, Deployment. Rejects with StartError. */
   ensureResources(order: StartOrder, signal: AbortSignal): Promise<void>
   /**

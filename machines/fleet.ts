@@ -13,6 +13,8 @@ export interface BackendDefinition {
 }
 
 export interface FleetInput {
+  /** False where other programs may be at work, until the driver says who leads; true unless given. */
+  readonly leads?: boolean
   readonly backends: readonly BackendDefinition[]
   readonly models: Models
   readonly policy: SwitchPolicy
@@ -76,6 +78,7 @@ export const fleetMachine = setup({
                 now: context.now,
                 models: modelsOf(definition, context.models),
                 observed: params.found[definition.name] ?? { found: 'nothing' },
+                leads: context.leads ?? true,
               },
             }),
           ]),

@@ -83,8 +83,23 @@ export type Observed =
       readonly revision: string
       readonly endpoints: readonly Endpoint[]
     }
-  | { readonly found: 'starting'; readonly model: string; readonly revision: string }
+  | {
+      readonly found: 'starting'
+      readonly model: string
+      readonly revision: string
+      /** How long it has been starting, where that is known. */
+      readonly elapsedMs?: number
+    }
   | { readonly found: 'leaving' }
+
+/** What a driver sees of a backend while the program runs, in a world where others act too. */
+export interface Sight {
+  readonly observed: Observed
+  /** False: another program may change this world, and this one only serves what is warm. */
+  readonly leads: boolean
+  /** Models that cannot be started here, whatever is tried, by their names. */
+  readonly refusals: Readonly<Record<string, StartFailure>>
+}
 
 /** What a driver is asked to bring up. */
 export interface StartOrder {

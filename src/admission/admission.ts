@@ -173,7 +173,7 @@ export function createAdmission(options: AdmissionOptions) {
       for (const gate of gates.values()) leases += gate.leaseCount
       return { leases, ...holding.counts() }
     },
-    ...createCommands(fleet, routing, definitions, catalogue),
+    ...createCommands(fleet, routing, definitions, catalogue, driver),
     status: () =>
       definitions.map((definition) => {
         const { name } = definition

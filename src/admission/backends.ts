@@ -44,8 +44,10 @@ export function viewOf(
     cold: snapshot?.matches('cold') ?? true,
     held: snapshot?.context.held ?? false,
     failing: (model) => {
-      const failure = snapshot?.context.failures[model]
-      return failure !== undefined && failure.retryAt > snapshot!.context.now()
+      if (!snapshot) return false
+      const { refusals, failures, now } = snapshot.context
+      const failure = failures[model]
+      return refusals[model] !== undefined || (failure !== undefined && failure.retryAt > now())
     },
     load: gate.load,
   }

@@ -1,5 +1,5 @@
 import type { ActorRefFrom } from 'xstate'
-import type { BackendDefinition, fleetMachine } from '../../machines/index.ts'
+import type { BackendDefinition, Driver, fleetMachine } from '../../machines/index.ts'
 import type { Catalogue } from '../catalogue/index.ts'
 import { ChillError } from '../errors/index.ts'
 import type { Routing } from './routing.ts'
@@ -10,6 +10,7 @@ export function createCommands(
   { gates, backends, backendForWish }: Routing,
   definitions: readonly BackendDefinition[],
   catalogue: Catalogue,
+  driver: Driver,
 ) {
   function modelNamed(name: string): string {
     const found = catalogue.find(name)
@@ -30,13 +31,31 @@ export function createCommands(
     throw new ChillError('bad_request', `backend ${backend} may not serve model ${model}`)
   }
 
+  function assertPossible(backend: string, model: string): void {
+    const refusal = backends.get(backend)?.getSnapshot().context.refusals[model]
+    if (refusal) throw new ChillError('bad_request', `backend ${backend}: ${refusal.message}`)
+  }
+
+  /** A command to one that only follows would be forgotten, or done when nobody expects it any more. */
+  function assertLeads(): void {
+    const actors = [...backends.values()]
+    if (actors.length === 0 || actors.some((actor) => actor.getSnapshot().context.leads)) return
+    const who = driver.leader?.()
+    throw new ChillError(
+      'not_leading',
+      `this program only follows; ${who === undefined ? 'none leads at the moment: try again' : `${who} leads: ask it`}`,
+    )
+  }
+
   /** Takes the hold off and, when a model is named, loads it; an earlier failure is forgotten. */
   function start(command: { backend?: string; model?: string }): void {
+    assertLeads()
     const model = command.model === undefined ? undefined : modelNamed(command.model)
     let { backend } = command
     if (backend !== undefined) backendNamed(backend)
     else if (model !== undefined) backend = backendForWish(model)
     if (backend !== undefined && model !== undefined) assertMayServe(backend, model)
+    if (backend !== undefined && model !== undefined) assertPossible(backend, model)
     for (const name of backend === undefined ? gates.keys() : [backend]) {
       const wish = model === undefined ? {} : { model }
       fleet.send({ type: 'operator starts', backend: name, ...wish })
@@ -45,6 +64,7 @@ export function createCommands(
 
   /** Drains and gives the GPU back; with `hold` it stays down until it is started. */
   function stop(command: { backend?: string; model?: string; hold?: boolean }): void {
+    assertLeads()
     const hold = command.hold ?? false
     if (command.backend !== undefined) {
       fleet.send({ type: 'operator stops', backend: backendNamed(command.backend), hold })

@@ -31,6 +31,9 @@ export function chartsWith(driver: Driver, gates: ReadonlyMap<string, Gate>, clo
       'watch replicas': fromCallback(({ input, sendBack }) =>
         driver.watch(input.backend, (lost) => sendBack({ type: 'replica lost', lost })),
       ),
+      'see the world': fromCallback(({ input, sendBack }) =>
+        driver.follow?.(input.backend, (sight) => sendBack({ type: 'world seen', sight })),
+      ),
       'drain leases': fromPromise(({ input, signal }) =>
         drain(gateOf(input.backend), driver, clock, signal),
       ),

@@ -40,7 +40,8 @@ export function createRouting({ definitions, gates, backends, clock, log }: Rout
   /** Of the backends where it fails, the one that may try again first speaks. */
   function lastFailure(model: string): ChillError {
     const [failure] = [...backends.values()]
-      .flatMap((actor) => actor.getSnapshot().context.failures[model] ?? [])
+      .map((actor) => actor.getSnapshot().context)
+      .flatMap(({ failures, refusals }) => refusals[model] ?? failures[model] ?? [])
       .sort((a, b) => a.retryAt - b.retryAt)
     return failure ? modelFailed(failure, clock.now()) : noBackendMayServe(model)
   }
@@ -70,6 +71,9 @@ export function createRouting({ definitions, gates, backends, clock, log }: Rout
     switch (fact.type) {
       case 'start failed':
         return moveOrRefuse(gate, fact.failure.model)
+      case 'models refused':
+        for (const model of fact.models) moveOrRefuse(gate, model)
+        return
       case 'held':
         for (const { model } of gate.waiting()) moveOrRefuse(gate, model)
         return

@@ -57,6 +57,7 @@ export function supervise(options: SupervisionOptions): Supervision {
       models: options.models,
       policy: options.policy,
       now: () => clock.now(),
+      leads: driver.follow === undefined,
     },
     clock: {
       setTimeout: (callback: () => void, ms: number) => clock.setTimeout(callback, ms),

@@ -43,6 +43,11 @@ export const errorCodes = {
     type: 'invalid_request_error',
     when: 'the path is on the list, but not with this method; `Allow` says which',
   },
+  not_leading: {
+    status: 409,
+    type: 'invalid_request_error',
+    when: 'an operator commands a program that only follows; the message names the one that leads',
+  },
   request_too_large: {
     status: 413,
     type: 'invalid_request_error',

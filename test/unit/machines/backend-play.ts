@@ -11,6 +11,7 @@ import {
   type Models,
   type Observed,
   type ReplicaLost,
+  type Sight,
   type Started,
   type StartOrder,
   type StartPhase,
@@ -78,6 +79,7 @@ export class BackendPlay {
   /** What must never be seen: a start while an older generation's replicas are not gone. */
   readonly violations: string[] = []
   readonly #gate: boolean
+  #sight: Sight = { observed: { found: 'nothing' }, leads: true, refusals: {} }
   #waiting = new Map<string, Waiting>()
   /** Generation whose replicas hold the GPU. */
   #gpuHeldBy: number | undefined
@@ -181,6 +183,13 @@ export class BackendPlay {
     const whole = { message: 'killed by SIGKILL', replaced: false, ...lost }
     if (this.#loseReplica) this.#loseReplica(whole)
     else this.actor.send({ type: 'replica lost', lost: whole })
+    await settled()
+  }
+
+  /** What the driver tells of a world with others in it; the rest of the sight is as before. */
+  async see(change: Partial<Sight>): Promise<void> {
+    this.#sight = { ...this.#sight, ...change }
+    this.actor.send({ type: 'world seen', sight: this.#sight })
     await settled()
   }
 

@@ -20,6 +20,8 @@ interface Preparation {
 
 const endpoints = [{ url: 'http://a', incarnation: 'a', maxInFlight: 2 }]
 
+const cannot = { reason: 'resources', message: 'its image is another one' } as const
+
 const prepare: Record<Given, Preparation> = {
   'it is held': { afterwards: (play) => play.stop({ hold: true }) },
   'that model is in its backoff': {
@@ -79,6 +81,13 @@ const prepare: Record<Given, Preparation> = {
     options: { observed: { found: 'ready', model: 'x', revision: '1', endpoints } },
   },
   'something that is leaving is there': { options: { observed: { found: 'leaving' } } },
+  'another program leads': { afterwards: (play) => play.see({ leads: false }) },
+  'another program leads, and somebody waits for a model': {
+    afterwards: async (play) => {
+      await play.see({ leads: false })
+      await play.wait('c')
+    },
+  },
 }
 
 const happen: Record<Happening, (play: BackendPlay) => Promise<void>> = {
@@ -104,6 +113,13 @@ const happen: Record<Happening, (play: BackendPlay) => Promise<void>> = {
     const { generation } = play.context
     play.actor.send({ type: 'phase reached', phase: 'loading', generation })
   },
+  'another program leads': (play) => play.see({ leads: false }),
+  'this program leads': (play) => play.see({ leads: true }),
+  'others bring up a ready one': (play) =>
+    play.see({ observed: { found: 'ready', model: 'a', revision: '1', endpoints } }),
+  'others take it down': (play) => play.see({ observed: { found: 'leaving' } }),
+  'the driver refuses another model': (play) => play.see({ refusals: { c: cannot } }),
+  'the driver refuses the target': (play) => play.see({ refusals: { b: cannot } }),
   'the alarm of the policy rings': async (play) => {
     if (play.context.demand.waiting.length > 0 && play.state === 'ready.serving')
       return play.pass(1)
