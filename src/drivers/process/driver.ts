@@ -11,8 +11,8 @@ import {
   type StartOrder,
   type StartPhase,
 } from '../../../machines/index.ts'
+import { probeAgent, readEngineLoad, untilAborted } from '../engine/index.ts'
 import { BackendProcess, type LaunchSite } from './backend-process.ts'
-import { readEngineLoad } from './engine-load.ts'
 import { whyNotExecutable } from './executable.ts'
 import { freePort } from './free-port.ts'
 import { lockStateDir } from './instance-lock.ts'
@@ -23,11 +23,9 @@ import {
   type ProcessBackend,
   type ProcessDriverOptions,
 } from './options.ts'
-import { probeAgent } from './probe.ts'
 import { untilReady } from './readiness.ts'
 import { commandNotFound, describeExit } from './start-failure.ts'
 import { sweep } from './sweep.ts'
-import { untilAborted } from './until-aborted.ts'
 
 export interface ProcessDriver extends Driver {
   readonly name: 'process'

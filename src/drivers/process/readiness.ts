@@ -3,7 +3,7 @@ import type { Agent } from 'undici'
 import { StartError } from '../../../machines/index.ts'
 import type { BackendProcess } from './backend-process.ts'
 import { portOwner } from './port-owner.ts'
-import { probe } from './probe.ts'
+import { probe } from '../engine/index.ts'
 import { exitedWhileLoading } from './start-failure.ts'
 
 /** How the wait for a backend ended. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { parseEngineLoad } from '../../../../src/drivers/process/engine-load.ts'
+import { parseEngineLoad } from '../../../../src/drivers/engine/engine-load.ts'
 
 const waiting = 'vllm:num_requests_waiting{engine="0",model_name="m"} 5.0'
 
