@@ -50,20 +50,14 @@ export interface Exit {
 type Child = ChildProcessByStdio<null, Readable, Readable>
 
 /** A running `vllm-chill serve`, as a process of its own. */
-export interface Program {
+export interface Serving {
   readonly url: string
   readonly pid: number
-  /** Holds `models/`, `state/` and the lock files of the simulated GPUs. */
-  readonly folder: string
-  readonly stateDir: string
-  readonly models: ModelsFolder
   readonly log: LogLines
   readonly runId: string
   readonly exited: Promise<Exit>
   signal(name: NodeJS.Signals): void
   waitForLog(isIt: (line: LogLine) => boolean, from?: number): Promise<LogLine>
-  /** The driver's launches so far, but those whose port somebody else was quicker to take. */
-  started(): { model: string; pid: number }[]
   status(): Promise<StatusAnswer>
   /** The first backend, or the one of that name. */
   backend(name?: string): Promise<BackendStatus>
@@ -71,6 +65,16 @@ export interface Program {
   untilBackend(isSo: (backend: BackendStatus) => boolean, name?: string): Promise<BackendStatus>
   /** A call of an operator, such as `operate('operations/stop', { hold: true })`. */
   operate(path: string, body?: object): Promise<Response>
+}
+
+/** The same with the process driver, and what that needs. */
+export interface Program extends Serving {
+  /** Holds `models/`, `state/` and the lock files of the simulated GPUs. */
+  readonly folder: string
+  readonly stateDir: string
+  readonly models: ModelsFolder
+  /** The driver's launches so far, but those whose port somebody else was quicker to take. */
+  started(): { model: string; pid: number }[]
 }
 
 /** Starts the program and ends it, with everything it started, when the test is over. */
@@ -100,34 +104,42 @@ export async function startProgram(setup: Setup = {}): Promise<Program> {
     await writeFile(file, JSON.stringify(setup.config))
     flags.push('--config', file)
   }
+  const serving = await startServing(flags, { HOME: folder }, setup.mayRunOutOfMemory)
+  const started = () => startsIn(serving.log.all)
+  return { ...serving, folder, stateDir, models, started }
+}
+
+/** `vllm-chill serve` with these flags; ended, with everything it started, when the test is over. */
+export async function startServing(
+  flags: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  mayRunOutOfMemory = false,
+): Promise<Serving> {
   const runId = randomUUID()
   const child = spawn(process.execPath, [entry, 'serve', ...flags], {
-    env: { ...plainEnvironment, HOME: folder, [runIdName]: runId },
+    env: { ...plainEnvironment, ...environment, [runIdName]: runId },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const log = new LogLines()
   const exited = follow(child, log)
   onTestFinished(async () => {
     await end(child, exited, runId)
-    expectNoDefect(log, setup.mayRunOutOfMemory)
+    expectNoDefect(log, mayRunOutOfMemory)
   })
   onTestFailed(() => console.error(log.tail(100)))
   const { url } = await log.waitFor(says('listening on'))
-  return program({ child, url: String(url), folder, stateDir, models, log, runId, exited })
+  return serving({ child, url: String(url), log, runId, exited })
 }
 
 interface Parts {
   readonly child: Child
   readonly url: string
-  readonly folder: string
-  readonly stateDir: string
-  readonly models: ModelsFolder
   readonly log: LogLines
   readonly runId: string
   readonly exited: Promise<Exit>
 }
 
-function program({ child, ...parts }: Parts): Program {
+function serving({ child, ...parts }: Parts): Serving {
   const { url, log } = parts
   const status = async () => (await (await fetch(`${url}/proxy/status`)).json()) as StatusAnswer
   const backend = async (name?: string) => {
@@ -139,7 +151,6 @@ function program({ child, ...parts }: Parts): Program {
     pid: child.pid as number,
     signal: (name) => void child.kill(name),
     waitForLog: (isIt, from) => log.waitFor(isIt, from),
-    started: () => startsIn(log.all),
     status,
     backend,
     async untilBackend(isSo, name) {
