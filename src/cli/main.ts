@@ -22,7 +22,11 @@ const commands: Record<string, () => Promise<Register>> = {
   switch: async () => (await import('./switch.ts')).registerSwitch,
   start: async () => (await import('./start-stop.ts')).registerStart,
   stop: async () => (await import('./start-stop.ts')).registerStop,
+  manifests: async () => (await import('./manifests.ts')).registerManifests,
 }
+
+/** Their help shows the settings in groups. */
+const takesSettings = new Set(['serve', 'config', 'manifests', 'install', 'uninstall', 'doctor'])
 
 /** Runs one command line; resolves with the exit code: 0 done, 1 failed, 2 not understood. */
 export async function main(argv: readonly string[], terminal = processTerminal): Promise<number> {
@@ -66,9 +70,8 @@ async function run(argv: string[], terminal: Terminal): Promise<number> {
   return typeof code === 'number' ? code : Number(process.exitCode ?? 0)
 }
 
-/** The commands that take every setting show them in groups. */
 async function grouping(first: string | undefined): Promise<(sections: Section[]) => Section[]> {
-  if (first !== 'serve' && first !== 'config') return (sections) => sections
+  if (!takesSettings.has(first ?? '')) return (sections) => sections
   return (await import('../config/index.ts')).groupHelp
 }
 

@@ -6,6 +6,7 @@ export { formatSize, parseSize } from './sizes.ts'
 export type { BackendSettings, FlatSettings, Settings } from './types.ts'
 export type { SettingKey } from './settings.ts'
 export { groupHelp, registerSettings, settingsFromFlags } from './flags.ts'
+export { givenSettings } from './given.ts'
 export { loadSettings, type LoadOptions } from './load.ts'
 export { backendFields, groups, settingsJsonSchema, settingsReference } from './reference.ts'
 export {

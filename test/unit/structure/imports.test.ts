@@ -22,6 +22,7 @@ const mayImport: Record<string, readonly string[]> = {
     'telemetry',
     'drivers/engine',
   ],
+  installation: ['machines', 'errors', 'config', 'catalogue', 'telemetry', 'drivers/kubernetes'],
   admission: ['machines', 'errors', 'config', 'catalogue', 'telemetry'],
   proxy: ['machines', 'errors', 'config', 'catalogue', 'telemetry', 'admission'],
   operations: ['machines', 'errors', 'config', 'catalogue', 'telemetry', 'admission'],

@@ -1,0 +1,160 @@
+import { ConfigError } from '../config/index.ts'
+import type { IngressOptions, InstallationOptions, SecretKey } from './plan.ts'
+
+/** A flag of the commands that make manifests, beside those of the settings. */
+export interface InstallationFlag {
+  /** As cac takes it: `--replicas <number>`. */
+  readonly flag: string
+  readonly meaning: string
+}
+
+/** Camel-cased, as cac hands them over. */
+export const installationFlags = {
+  programImage: {
+    flag: '--program-image <image>',
+    meaning:
+      'Image of vllm-chill itself (default: ghcr.io/efortin/vllm-chill with the tag of this release)',
+  },
+  programPullSecret: {
+    flag: '--program-pull-secret <name>',
+    meaning: 'Secret to pull that image with; may be given several times',
+  },
+  replicas: {
+    flag: '--replicas <number>',
+    meaning: 'Programs that run at once; one leads, the others serve what is warm (default: 1)',
+  },
+  apiKeysSecret: {
+    flag: '--api-keys-secret <name/key>',
+    meaning: 'Secret with the keys of clients, one a line (default key: api-keys)',
+  },
+  operationsTokenSecret: {
+    flag: '--operations-token-secret <name/key>',
+    meaning: "Secret with the token of the operators' side (default key: token)",
+  },
+  ingressHost: { flag: '--ingress-host <host>', meaning: 'Add an Ingress for this host' },
+  ingressClass: { flag: '--ingress-class <name>', meaning: 'Class of the Ingress' },
+  ingressTlsSecret: {
+    flag: '--ingress-tls-secret <name>',
+    meaning: 'Secret with the certificate of the Ingress',
+  },
+  networkPolicy: {
+    flag: '--network-policy',
+    meaning: 'Add a NetworkPolicy: only vllm-chill reaches vLLM',
+  },
+  podDisruptionBudget: {
+    flag: '--pod-disruption-budget',
+    meaning: 'Add a PodDisruptionBudget: one program always stays',
+  },
+  serviceMonitor: {
+    flag: '--service-monitor',
+    meaning: 'Add a ServiceMonitor for the Prometheus operator',
+  },
+  crd: { flag: '--no-crd', meaning: 'Leave out the CustomResourceDefinition' },
+  createNamespace: { flag: '--no-create-namespace', meaning: 'Leave out the Namespace' },
+} as const satisfies Record<string, InstallationFlag>
+
+/** The server's own version is known only where a server is asked. */
+export const kubeVersionFlag: InstallationFlag = {
+  flag: '--kube-version <1.N>',
+  meaning: 'Version of the server, for what not all of them take (default: what all take)',
+}
+
+export const repository = 'ghcr.io/efortin/vllm-chill'
+
+/**
+ * What the flags ask for.
+ * @throws ConfigError with every problem found
+ */
+export function readInstallationOptions(
+  flags: Readonly<Record<string, unknown>>,
+  version: string,
+): InstallationOptions {
+  const problems: string[] = []
+  const text = (name: keyof typeof installationFlags | 'kubeVersion'): string | undefined => {
+    const value = flags[name]
+    if (value === undefined) return undefined
+    if (typeof value === 'string' && value !== '') return value
+    if (typeof value === 'number') return String(value)
+    problems.push(`${flagOf(name)}: needs one value`)
+    return undefined
+  }
+  const name = (flag: keyof typeof installationFlags): string | undefined => {
+    const value = text(flag)
+    if (value !== undefined && !isName(value)) problems.push(notAName(flag, value))
+    return value
+  }
+  const secret = (
+    flag: keyof typeof installationFlags,
+    fallback: string,
+  ): SecretKey | undefined => {
+    const value = text(flag)
+    if (value === undefined) return undefined
+    const [name = '', key = fallback, ...rest] = value.split('/')
+    if (isName(name) && /^[\w.-]+$/.test(key) && rest.length === 0) return { name, key }
+    problems.push(`${flagOf(flag)}: ${value} is not understood; expected NAME or NAME/KEY`)
+    return undefined
+  }
+  const pullSecrets = [flags['programPullSecret'] ?? []].flat().map(String)
+  for (const one of pullSecrets.filter((one) => !isName(one)))
+    problems.push(notAName('programPullSecret', one))
+  const options: InstallationOptions = {
+    crd: flags['crd'] !== false,
+    createNamespace: flags['createNamespace'] !== false,
+    serverMinor: minorOf(text('kubeVersion'), problems),
+    image: text('programImage') ?? `${repository}:${version}`,
+    imagePullSecrets: pullSecrets,
+    replicas: wholeNumber(text('replicas') ?? '1', problems),
+    apiKeysSecret: secret('apiKeysSecret', 'api-keys'),
+    operationsTokenSecret: secret('operationsTokenSecret', 'token'),
+    ingress: ingressOf(
+      { host: text('ingressHost'), className: name('ingressClass'), tls: name('ingressTlsSecret') },
+      problems,
+    ),
+    networkPolicy: flags['networkPolicy'] === true,
+    podDisruptionBudget: flags['podDisruptionBudget'] === true,
+    serviceMonitor: flags['serviceMonitor'] === true,
+  }
+  if (problems.length > 0) throw new ConfigError(problems)
+  return options
+}
+
+function ingressOf(
+  given: { host: string | undefined; className: string | undefined; tls: string | undefined },
+  problems: string[],
+): IngressOptions | undefined {
+  const { host, className, tls: tlsSecret } = given
+  if (host === undefined) {
+    if (className !== undefined || tlsSecret !== undefined)
+      problems.push('--ingress-host: is missing; without it there is no Ingress')
+    return undefined
+  }
+  if (!isName(host.replace(/^\*\./, ''))) problems.push(notAName('ingressHost', host))
+  return { host, className, tlsSecret }
+}
+
+function wholeNumber(text: string, problems: string[]): number {
+  if (!/^[1-9]\d?$/.test(text))
+    problems.push(`--replicas: ${text} is not understood; expected a whole number from 1 to 99`)
+  return Number(text)
+}
+
+function minorOf(version: string | undefined, problems: string[]): number | undefined {
+  if (version === undefined) return undefined
+  const minor = /^v?1\.(\d+)/.exec(version)?.[1]
+  if (minor === undefined)
+    problems.push(`--kube-version: ${version} is not understood; expected one such as 1.31`)
+  return Number(minor)
+}
+
+/** What Kubernetes takes for the name of a Secret, a class or a host. */
+function isName(text: string): boolean {
+  return text.length <= 253 && /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(text)
+}
+
+function notAName(name: keyof typeof installationFlags, value: string): string {
+  return `${flagOf(name)}: ${value} is no name that Kubernetes takes; expected lower-case letters, digits, dashes and dots`
+}
+
+function flagOf(name: string): string {
+  return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+}

@@ -1,0 +1,129 @@
+import type { V1PolicyRule } from '@kubernetes/client-node'
+
+/** A verb is listed only if the program really calls it: the cluster tests compare with the audit log. */
+export interface Permission {
+  /** Empty for the core group. */
+  readonly group: string
+  /** With its subresource: `deployments/scale`. */
+  readonly resource: string
+  readonly verbs: readonly string[]
+  /** What the program does with it, for the documentation and for `doctor`. */
+  readonly why: string
+  /** The setting without which it is not needed; undefined: always needed. */
+  readonly onlyWith?: 'enableModelSwitch' | 'portForward'
+}
+
+/** What the program asks of the API. Role, `doctor` and the table in the documentation are made of it. */
+export const permissions: readonly Permission[] = [
+  {
+    group: 'apps',
+    resource: 'deployments',
+    verbs: ['get', 'list', 'watch', 'patch'],
+    why: 'follow the Deployment of each backend, and note on it what is in progress',
+  },
+  {
+    group: 'apps',
+    resource: 'deployments',
+    verbs: ['create'],
+    why: 'make the Deployment of a backend that has none',
+    onlyWith: 'enableModelSwitch',
+  },
+  {
+    group: 'apps',
+    resource: 'deployments/scale',
+    verbs: ['get', 'update'],
+    why: 'wake and rest a backend',
+  },
+  {
+    group: '',
+    resource: 'services',
+    verbs: ['get', 'list', 'watch'],
+    why: 'find the port that vLLM listens on',
+  },
+  {
+    group: '',
+    resource: 'services',
+    verbs: ['create', 'patch'],
+    why: 'make the Service of a backend, and keep it right',
+    onlyWith: 'enableModelSwitch',
+  },
+  {
+    group: '',
+    resource: 'configmaps',
+    verbs: ['get', 'list', 'watch'],
+    why: 'know which model a backend was told to load',
+  },
+  {
+    group: '',
+    resource: 'configmaps',
+    verbs: ['create', 'patch'],
+    why: 'tell a backend which model to load',
+    onlyWith: 'enableModelSwitch',
+  },
+  {
+    group: '',
+    resource: 'pods',
+    verbs: ['list', 'watch'],
+    why: 'see pods start, fail, become ready and go',
+  },
+  {
+    group: '',
+    resource: 'pods/log',
+    verbs: ['get'],
+    why: 'say the last log lines of a start that failed',
+  },
+  {
+    group: '',
+    resource: 'pods/portforward',
+    verbs: ['create', 'get'],
+    why: 'reach vLLM from outside the cluster',
+    onlyWith: 'portForward',
+  },
+  {
+    group: '',
+    resource: 'events',
+    verbs: ['create'],
+    why: 'tell on a VLLMModel that it was loaded, unloaded, or failed',
+  },
+  {
+    group: 'coordination.k8s.io',
+    resource: 'leases',
+    verbs: ['get', 'create', 'update'],
+    why: 'agree with other programs on who changes things',
+  },
+  {
+    group: 'vllm.efortin.github.io',
+    resource: 'vllmmodels',
+    verbs: ['list', 'watch'],
+    why: 'know the models',
+  },
+  {
+    group: 'vllm.efortin.github.io',
+    resource: 'vllmmodels/status',
+    verbs: ['patch'],
+    why: 'say in a VLLMModel how it is',
+  },
+]
+
+/** How an installation is used, as far as its rights depend on that. */
+export interface Uses {
+  readonly enableModelSwitch: boolean
+  /** Never inside the cluster, where pods are reached at their addresses. */
+  readonly portForward?: boolean
+}
+
+export function permissionsFor(uses: Uses): readonly Permission[] {
+  return permissions.filter(({ onlyWith }) => onlyWith === undefined || uses[onlyWith] === true)
+}
+
+/** One rule for each resource, in the order of the table. */
+export function policyRules(uses: Uses): V1PolicyRule[] {
+  const rules = new Map<string, { apiGroups: string[]; resources: string[]; verbs: string[] }>()
+  for (const { group, resource, verbs } of permissionsFor(uses)) {
+    const key = `${group}/${resource}`
+    const rule = rules.get(key) ?? { apiGroups: [group], resources: [resource], verbs: [] }
+    rule.verbs.push(...verbs)
+    rules.set(key, rule)
+  }
+  return [...rules.values()]
+}
