@@ -1,11 +1,12 @@
 import { resolve } from 'node:path'
-import { isDeepStrictEqual } from 'node:util'
 import { ConfigError } from '../config/index.ts'
 import type { ModelDefaults } from './facts.ts'
-import { followFiles, nothingKnown, type Known } from './follow-files.ts'
+import { followFiles } from './follow-files.ts'
+import type { Known } from './follow-manifests.ts'
+import { keepModels } from './kept-models.ts'
 import { readManifestFiles, shownPath } from './manifest-files.ts'
-import { tellChanges, type ChangeListeners } from './tell-changes.ts'
-import type { Catalogue, CatalogueModel } from './types.ts'
+import type { ChangeListeners } from './tell-changes.ts'
+import type { Catalogue } from './types.ts'
 import { watchPath } from './watch-path.ts'
 
 /** Watches miss what happens behind links and on some network file systems. */
@@ -26,10 +27,7 @@ export interface FolderCatalogueOptions extends ChangeListeners {
 export async function openFolderCatalogue(options: FolderCatalogueOptions): Promise<Catalogue> {
   const path = resolve(options.path)
   const { defaults } = options
-  const listeners = new Set<() => void>()
-  let known: Known = nothingKnown
-  let models: ReadonlyMap<string, CatalogueModel> = new Map()
-  let byAnyName: ReadonlyMap<string, CatalogueModel> = new Map()
+  const kept = keepModels(options, end)
   let reading: Promise<void> | undefined
   let isStale = false
   let isClosed = false
@@ -37,7 +35,7 @@ export async function openFolderCatalogue(options: FolderCatalogueOptions): Prom
   const watching = watchPath(path, refresh)
   watching.arm()
   try {
-    adopt(followFiles(known, await readManifestFiles(path), defaults))
+    kept.adopt(followFiles(kept.known, await readManifestFiles(path), defaults))
   } catch (error) {
     watching.close()
     throw new ConfigError([`models: ${shownPath(path)} ${whyNot(error)}`])
@@ -58,51 +56,23 @@ export async function openFolderCatalogue(options: FolderCatalogueOptions): Prom
       if (isClosed) return
       watching.arm()
       const next = await readManifestFiles(path)
-        .then((files) => followFiles(known, files, defaults))
+        .then((files) => followFiles(kept.known, files, defaults))
         .catch((error: unknown): Known => {
           const message = `${whyNot(error)}; the models known so far stay`
-          return { ...known, problems: [{ source: shownPath(path), message }] }
+          return { ...kept.known, problems: [{ source: shownPath(path), message }] }
         })
-      if (!isClosed) adopt(next)
+      if (!isClosed) kept.adopt(next)
     }
   }
 
-  function adopt(next: Known): void {
-    const before = known
-    known = next
-    const isSame =
-      next.models.length === before.models.length &&
-      next.models.every((model, index) => model === before.models[index]) &&
-      isDeepStrictEqual(next.problems, before.problems)
-    if (isSame) return
-    models = new Map(next.models.map((model) => [model.name, model]))
-    byAnyName = new Map(
-      next.models.flatMap((model) => [model.name, ...model.aliases].map((name) => [name, model])),
-    )
-    tellChanges(before, next, options)
-    for (const listener of listeners) listener()
+  async function end(): Promise<void> {
+    isClosed = true
+    clearInterval(lookAgain)
+    watching.close()
+    await reading
   }
 
-  return {
-    get models() {
-      return models
-    },
-    get problems() {
-      return known.problems
-    },
-    find: (name) => byAnyName.get(name),
-    subscribe(listener) {
-      listeners.add(listener)
-      return () => listeners.delete(listener)
-    },
-    async close() {
-      isClosed = true
-      clearInterval(lookAgain)
-      watching.close()
-      listeners.clear()
-      await reading
-    },
-  }
+  return kept.catalogue
 }
 
 function whyNot(error: unknown): string {

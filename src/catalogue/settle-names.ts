@@ -22,6 +22,7 @@ export function settleNames(oldestFirst: readonly CatalogueModel[]): {
       problems.push({
         source: model.source,
         message: `the name ${taken} already belongs to the older model of ${source}; rename or remove one of them`,
+        nameIsTaken: true,
       })
     }
   }

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Known } from './follow-files.ts'
+import type { Known } from './follow-manifests.ts'
 import type { CatalogueProblem } from './types.ts'
 
 /** Who hears of what has changed, one thing at a time. */

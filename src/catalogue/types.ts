@@ -23,6 +23,8 @@ export interface CatalogueProblem {
   /** File and document, or `namespace/name`. */
   readonly source: string
   readonly message: string
+  /** The manifest is valid, but an older model has one of its names. */
+  readonly nameIsTaken?: true
 }
 
 /** The models known now, kept true by a watch. */

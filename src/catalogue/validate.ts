@@ -1,5 +1,6 @@
 import { readManifestFiles, shownPath } from './manifest-files.ts'
-import { followFiles, nothingKnown } from './follow-files.ts'
+import { followFiles } from './follow-files.ts'
+import { nothingKnown } from './follow-manifests.ts'
 import { parseManifests } from './manifests.ts'
 import type { CatalogueModel, CatalogueProblem } from './types.ts'
 

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { settleNames } from '../../../src/catalogue/index.ts'
-import { followFiles, nothingKnown, type Known } from '../../../src/catalogue/follow-files.ts'
+import { followFiles } from '../../../src/catalogue/follow-files.ts'
+import { nothingKnown, type Known } from '../../../src/catalogue/follow-manifests.ts'
 import type { ManifestFile } from '../../../src/catalogue/manifest-files.ts'
 import { defaults, entry, manifestText } from './manifest.ts'
 
@@ -82,6 +83,7 @@ describe('following files', () => {
         source: 'a',
         message:
           'the name same already belongs to the older model of z; rename or remove one of them',
+        nameIsTaken: true,
       },
     ])
     // Seen first is older, though the file that came later has an earlier date.
