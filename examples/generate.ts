@@ -11,7 +11,7 @@ interface Example {
   /** What it shows, and what must be there before. */
   readonly about: readonly string[]
   /** Of `vllm-chill manifests`. */
-  readonly words: readonly string[]
+  readonly words: string
   /** Manifests that come after, as they are. */
   readonly models?: readonly string[]
 }
@@ -52,23 +52,21 @@ const examples: readonly Example[] = [
       'kubectl create secret generic hf-token-secret -n ai-apps --from-literal=token=hf_…',
       'A server that has not known VLLMModels so far refuses the two at the end: apply it once more.',
     ],
-    words: ['--namespace', 'ai-apps', '--enable-model-switch'],
+    words: '--namespace ai-apps --enable-model-switch',
     models: [qwen, deepseek],
   },
   {
     file: 'kubernetes/minimal.yaml',
     about: ['An existing Deployment `vllm` is put to sleep and woken; nothing else is touched.'],
-    words: ['--namespace', 'ai-apps'],
+    words: '--namespace ai-apps',
   },
   {
     file: 'kubernetes/ingress.yaml',
     about: ['Reached from outside the cluster, by clients that show a key.', ...keys],
-    words: [
-      ...['--namespace', 'ai-apps', '--enable-model-switch'],
-      ...['--ingress-host', 'llm.example.com', '--ingress-class', 'nginx'],
-      ...['--ingress-tls-secret', 'llm-example-com-tls'],
-      ...['--api-keys-secret', 'vllm-chill-keys'],
-    ],
+    words:
+      '--namespace ai-apps --enable-model-switch --ingress-host llm.example.com ' +
+      '--ingress-class nginx --ingress-tls-secret llm-example-com-tls --api-keys-secret ' +
+      'vllm-chill-keys',
   },
   {
     file: 'kubernetes/locked-down.yaml',
@@ -78,25 +76,20 @@ const examples: readonly Example[] = [
       ...keys,
       'and: kubectl create secret generic vllm-chill-operators -n ai-apps --from-literal=token=…',
     ],
-    words: [
-      ...['--namespace', 'ai-apps', '--enable-model-switch', '--no-crd', '--no-create-namespace'],
-      ...['--network-policy', '--pod-disruption-budget', '--replicas', '2'],
-      ...['--api-keys-secret', 'vllm-chill-keys'],
-      ...['--operations-token-secret', 'vllm-chill-operators'],
-    ],
+    words:
+      '--namespace ai-apps --enable-model-switch --no-crd --no-create-namespace ' +
+      '--network-policy --pod-disruption-budget --replicas 2 --api-keys-secret ' +
+      'vllm-chill-keys --operations-token-secret vllm-chill-operators',
   },
   {
     file: 'kubernetes/monitoring.yaml',
     about: ['Seen by the Prometheus operator, on a port that clients do not reach.'],
-    words: [
-      ...['--namespace', 'ai-apps', '--enable-model-switch'],
-      ...['--operations-port', '9090', '--service-monitor'],
-    ],
+    words: '--namespace ai-apps --enable-model-switch --operations-port 9090 --service-monitor',
   },
   {
     file: 'kubernetes/several-gpus.yaml',
     about: ['Two backends of one GPU each, from a configuration file.'],
-    words: ['--namespace', 'ai-apps', '--config', 'examples/kubernetes/several-gpus.config.yaml'],
+    words: '--namespace ai-apps --config examples/kubernetes/several-gpus.config.yaml',
   },
 ]
 
@@ -115,9 +108,9 @@ export async function staleExamples(): Promise<{ file: URL; text: string }[]> {
 }
 
 async function textOf({ about, words, models = [] }: Example): Promise<string> {
-  const command = ['vllm-chill', 'manifests', ...words]
-  const printed = await outputOf(['node', ...command])
-  const head = [...about, `Made by: ${command.join(' ')}`].map((line) => `# ${line}\n`)
+  const command = `vllm-chill manifests ${words}`
+  const printed = await outputOf(['node', ...command.split(' ')])
+  const head = [...about, `Made by: ${command}`].map((line) => `# ${line}\n`)
   return [head.join('') + printed, ...models].join('---\n')
 }
 
