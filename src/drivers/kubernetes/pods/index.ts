@@ -1,0 +1,2 @@
+export { lookAtPods } from './look.ts'
+export type { AutoscalerSays, PodFailure, PodSight, PodWorld, ReadyPod } from './types.ts'
