@@ -94,6 +94,8 @@ export interface BackendContext {
   /** ms that a load usually takes here, by model (moving average). */
   readonly costs: Readonly<Record<string, number>>
   readonly phase: StartPhase | undefined
+  /** What the start waits for in that phase, in words, where that is unusual. */
+  readonly phaseDetail: string | undefined
   /** Begin of the present start, of the present residence, of the present state; actor system's clock, ms. */
   readonly startedAt: number
   readonly residentSince: number
@@ -106,7 +108,7 @@ export type BackendEvent =
   | { type: 'demand changed'; demand: Demand }
   | { type: 'catalogue changed'; models: Models }
   /** The driver. */
-  | { type: 'phase reached'; phase: StartPhase; generation: number }
+  | { type: 'phase reached'; phase: StartPhase; detail?: string; generation: number }
   | { type: 'replica lost'; lost: ReplicaLost }
   | { type: 'world seen'; sight: Sight }
   /** An operator. */
@@ -143,6 +145,7 @@ export function initialContext(input: BackendInput): BackendContext {
     failures: {},
     costs: {},
     phase: undefined,
+    phaseDetail: undefined,
     startedAt: 0,
     residentSince: 0,
     because: 'the program started',

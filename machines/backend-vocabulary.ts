@@ -29,7 +29,7 @@ import {
   type Demand,
   type Models,
 } from './backend-context.ts'
-import type { Started, StartPhase } from './driver.ts'
+import type { OnPhase, Started, StartPhase } from './driver.ts'
 import type { EngineLoad, Endpoint, Sight, StartFailure, StartOrder } from './types.ts'
 
 export interface AdmissionInput {
@@ -54,10 +54,7 @@ export const vocabulary = setup({
   },
   actors: {
     'ensure resources': fromPromise<void, StartOrder>(unfilled),
-    'bring replicas up': fromPromise<
-      Started,
-      { order: StartOrder; onPhase: (phase: StartPhase) => void }
-    >(unfilled),
+    'bring replicas up': fromPromise<Started, { order: StartOrder; onPhase: OnPhase }>(unfilled),
     /** The gate is open exactly as long as this one lives. */
     'admit requests': fromCallback<BackendEvent, AdmissionInput>(unfilled),
     'watch replicas': fromCallback<BackendEvent, { backend: string }>(unfilled),
@@ -130,7 +127,10 @@ export const vocabulary = setup({
   actions: {
     'say why': assign((_, params: { why: string }) => ({ because: params.why })),
     'note the demand': assign((_, { demand }: { demand: Demand }) => ({ demand })),
-    'note the phase': assign((_, { phase }: { phase: StartPhase }) => ({ phase })),
+    'note the phase': assign((_, { phase, detail }: { phase: StartPhase; detail?: string }) => ({
+      phase,
+      phaseDetail: detail,
+    })),
     'obey the start': assign(({ context }, { model }: { model?: string }) => ({
       down: false,
       held: false,
@@ -270,6 +270,7 @@ export const vocabulary = setup({
       target: undefined,
       endpoints: [],
       phase: undefined,
+      phaseDetail: undefined,
       down: false,
     }),
     'tell that it is cold': emit(({ context }) => ({ type: 'cold', backend: context.backend })),
@@ -301,6 +302,7 @@ function aim(context: BackendContext, name: string, why: string): Partial<Backen
     generation: context.generation + 1,
     startedAt: context.now(),
     phase: undefined,
+    phaseDetail: undefined,
     because: why,
   }
 }

@@ -1,6 +1,6 @@
 import { failureOf, initialContext, order, type BackendContext } from './backend-context.ts'
 import { vocabulary } from './backend-vocabulary.ts'
-import type { ReplicaLost, StartPhase } from './driver.ts'
+import type { ReplicaLost } from './driver.ts'
 import type { StartFailure } from './types.ts'
 
 /** What every start obeys, whichever part of it is under way: nothing is in flight, so nothing is drained. */
@@ -74,13 +74,18 @@ const overdue = (what: string) =>
         params: ({ context }: { context: BackendContext }) => ({
           failure: {
             reason: 'deadline' as const,
-            message: `${what} after ${Math.round((context.now() - context.startedAt) / 1_000)} s${context.phase ? ` (last phase: ${context.phase})` : ''}`,
+            message: `${what} after ${Math.round((context.now() - context.startedAt) / 1_000)} s${lastPhase(context)}`,
           },
         }),
       },
       'tell that the start failed',
     ],
   }) as const
+
+function lastPhase({ phase, phaseDetail }: BackendContext): string {
+  if (phase === undefined) return ''
+  return ` (last phase: ${phase}${phaseDetail === undefined ? '' : `; ${phaseDetail}`})`
+}
 
 interface LostEvent {
   readonly event: { readonly lost: ReplicaLost }
@@ -178,8 +183,13 @@ export const backendMachine = vocabulary.createMachine({
         src: 'bring replicas up',
         input: ({ context, self }) => ({
           order: order(context),
-          onPhase: (phase: StartPhase) =>
-            self.send({ type: 'phase reached', phase, generation: context.generation }),
+          onPhase: (phase, detail) =>
+            self.send({
+              type: 'phase reached',
+              phase,
+              ...(detail !== undefined && { detail }),
+              generation: context.generation,
+            }),
         }),
         onDone: {
           target: 'ready',

@@ -3,6 +3,9 @@ import type { EngineLoad, Endpoint, Observed, Sight, StartFailure, StartOrder } 
 /** What a start says while it works; drives progress, logs and the cold-start phases. */
 export type StartPhase = 'resources' | 'scheduling' | 'image' | 'process' | 'loading'
 
+/** `detail`: what it waits for there, in words, where that is unusual. */
+export type OnPhase = (phase: StartPhase, detail?: string) => void
+
 /** A start that cannot work; anything else a driver throws counts as reason `unknown`. */
 export class StartError extends Error {
   override readonly name = 'StartError'
@@ -53,11 +56,7 @@ export interface Driver {
    * Replicas up, until a ready endpoint's `/v1/models` names the model. Rejects with StartError as soon
    * as it is known that it cannot work. On abort it stops waiting; `stop` frees what was begun.
    */
-  start(
-    order: StartOrder,
-    signal: AbortSignal,
-    onPhase: (phase: StartPhase) => void,
-  ): Promise<Started>
+  start(order: StartOrder, signal: AbortSignal, onPhase: OnPhase): Promise<Started>
   /** While ready. Calls `onLost` at once if it is lost already; returns the way to stop watching. */
   watch(backend: string, onLost: (lost: ReplicaLost) => void): () => void
   /** The engine's own running + waiting; undefined where it does not say. */

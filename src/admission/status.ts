@@ -46,6 +46,7 @@ export function statusOf(
       (state === 'creatingResources' || state === 'scalingUp') && {
         progress: {
           phase: context.phase ?? 'resources',
+          ...(context.phaseDetail !== undefined && { detail: context.phaseDetail }),
           elapsedMs: Math.round(now - context.startedAt),
           ...(context.costs[context.model.name] !== undefined && {
             usualMs: Math.round(context.costs[context.model.name]!),

@@ -8,6 +8,7 @@ export function doing(backend: BackendStatus): string {
   if (progress) {
     const usual = progress.usualMs === undefined ? '' : ` of ~${inWords(progress.usualMs)}`
     words.push(`${progress.phase} ${inWords(progress.elapsedMs)}${usual}`)
+    if (progress.detail !== undefined) words.push(progress.detail)
   }
   return words.join(', ')
 }

@@ -26,7 +26,7 @@ export interface BackendStatus {
   /** Requests that a drain waits for; empty unless it drains. */
   blocking: { id: string; path: string; model: string; sinceMs: number }[]
   /** While it starts, drains or unloads. */
-  progress?: { phase: string; elapsedMs: number; usualMs?: number }
+  progress?: { phase: string; detail?: string; elapsedMs: number; usualMs?: number }
   failures: StartFailureStatus[]
   /** Models it may serve; absent when any. */
   models?: string[]
