@@ -1,0 +1,101 @@
+import type { V1ContainerStatus, V1Deployment, V1Pod } from '@kubernetes/client-node'
+
+/** As an API server writes it. */
+export const now = Date.parse('2026-05-01T12:00:00Z')
+
+export const ago = (seconds: number): Date => new Date(now - seconds * 1_000)
+
+const own = (revision: string) => ({
+  'vllm-chill.efortin.github.io/model': 'a',
+  'vllm-chill.efortin.github.io/model-revision': revision,
+})
+
+export interface PodOptions {
+  readonly name?: string
+  readonly uid?: string
+  readonly revision?: string
+  readonly leaving?: boolean
+  readonly node?: string | undefined
+  readonly ready?: boolean
+  readonly container?: Partial<V1ContainerStatus>
+  readonly unschedulable?: { message: string; seconds: number }
+  readonly phase?: string
+  readonly reason?: string
+  readonly message?: string
+  readonly ports?: { name?: string; containerPort: number }[]
+  readonly init?: V1ContainerStatus
+}
+
+export function pod(options: PodOptions = {}): V1Pod {
+  const { name = 'vllm-1', uid = 'u1', revision = '1', ready = false, unschedulable } = options
+  const node = 'node' in options ? options.node : 'gpu-1'
+  return {
+    metadata: {
+      name,
+      uid,
+      creationTimestamp: ago(60),
+      annotations: own(revision),
+      ...(options.leaving && { deletionTimestamp: ago(1) }),
+    },
+    spec: {
+      ...(node && { nodeName: node }),
+      containers: [
+        {
+          name: 'vllm',
+          image: 'vllm/vllm-openai:v1',
+          ports: options.ports ?? [
+            { name: 'metrics', containerPort: 8001 },
+            { name: 'http', containerPort: 8000 },
+          ],
+          resources: { limits: { 'nvidia.com/gpu': '2', memory: '8Gi' } },
+        },
+        { name: 'sidecar' },
+      ],
+    },
+    status: {
+      phase: options.phase ?? 'Running',
+      ...(options.reason && { reason: options.reason, message: options.message }),
+      podIP: '10.0.0.7',
+      conditions: [
+        unschedulable
+          ? {
+              type: 'PodScheduled',
+              status: 'False',
+              reason: 'Unschedulable',
+              message: unschedulable.message,
+              lastTransitionTime: ago(unschedulable.seconds),
+            }
+          : { type: 'PodScheduled', status: 'True' },
+        { type: 'Ready', status: ready ? 'True' : 'False' },
+      ],
+      ...(options.init && { initContainerStatuses: [options.init] }),
+      containerStatuses: unschedulable ? [] : [container(options.container)],
+    },
+  }
+}
+
+export function container(fields: Partial<V1ContainerStatus> = {}): V1ContainerStatus {
+  return {
+    name: 'vllm',
+    image: 'vllm/vllm-openai:v1',
+    imageID: '',
+    ready: false,
+    restartCount: 0,
+    containerID: 'containerd://c1',
+    state: { running: { startedAt: ago(30) } },
+    ...fields,
+  }
+}
+
+export function deployment(fields: Partial<V1Deployment> = {}): V1Deployment {
+  return {
+    metadata: { name: 'vllm', generation: 3 },
+    spec: {
+      replicas: 1,
+      selector: { matchLabels: { app: 'vllm' } },
+      template: { metadata: { annotations: own('1') }, spec: { containers: [] } },
+    },
+    status: { observedGeneration: 3 },
+    ...fields,
+  }
+}
