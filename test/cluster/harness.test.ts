@@ -64,6 +64,11 @@ describe.skipIf(findBinaries() === undefined)('the simulated cluster', () => {
   it('refuses to scale by a stale resourceVersion', async () => {
     const work = await deploy(cluster.plane.client, 'stale', { replicas: 0 })
     const where = { namespace, name: 'stale' }
+    // Its controller writes to it first.
+    await eventually(
+      async () => (await work.apps.readNamespacedDeployment(where)).status?.observedGeneration,
+      { what: 'the Deployment is observed' },
+    )
     const scale = await work.apps.readNamespacedDeploymentScale(where)
     expect(scale.spec?.replicas).toBeUndefined()
     const { metadata } = scale
@@ -112,6 +117,40 @@ describe.skipIf(findBinaries() === undefined)('the simulated cluster', () => {
       async () => (await core.readNamespacedPodLog({ namespace, name })).includes(line),
       { what: `the log says ${line}` },
     )
+    await work.remove()
+  })
+
+  it('gives a container the files that it mounts, and the rights of its service account', async () => {
+    const core = cluster.plane.client.makeApiClient(CoreV1Api)
+    const files = { metadata: { name: 'files' }, data: { 'a.yaml': 'from the map' } }
+    await core.createNamespacedConfigMap({ namespace, body: files })
+    const script = 'cat "$1" "$FILE"; echo; cat "$KUBECONFIG"; exec sleep 1000'
+    const work = await deploy(cluster.plane.client, 'mounts', {
+      gpus: 0,
+      pod: {
+        serviceAccountName: 'vllm-chill',
+        volumes: [{ name: 'files', configMap: { name: 'files' } }],
+      },
+      container: {
+        command: ['sh', '-c', script, 'sh'],
+        args: ['/etc/files/a.yaml'],
+        env: [{ name: 'FILE', value: '/etc/files/a.yaml' }],
+        volumeMounts: [{ name: 'files', mountPath: '/etc/files' }],
+        startupProbe: undefined,
+        readinessProbe: undefined,
+      },
+    })
+    const pod = await work.podThat('is ready', isReady)
+    const name = pod.metadata?.name ?? ''
+    const lines = await eventually(
+      async () => {
+        const log = await core.readNamespacedPodLog({ namespace, name })
+        return log.includes('current-context') ? log : undefined
+      },
+      { what: 'the log has both files' },
+    )
+    expect(lines).toMatch(/^from the mapfrom the map\n/)
+    expect(lines).toContain('system:serviceaccount:ai-apps:vllm-chill')
     await work.remove()
   })
 

@@ -5,6 +5,7 @@ import {
   type V1Container,
   type V1ContainerStatus,
   type V1Pod,
+  type V1PodSpec,
 } from '@kubernetes/client-node'
 import { eventually } from './control-plane/index.ts'
 
@@ -15,6 +16,7 @@ export interface WorkloadOptions {
   readonly gpus?: number
   readonly image?: string
   readonly graceSeconds?: number
+  readonly pod?: Partial<V1PodSpec>
   readonly container?: Partial<V1Container>
   readonly annotations?: Record<string, string>
 }
@@ -38,6 +40,7 @@ export async function deploy(client: KubeConfig, name: string, options: Workload
           metadata: { labels, annotations: options.annotations },
           spec: {
             terminationGracePeriodSeconds: options.graceSeconds ?? 5,
+            ...options.pod,
             containers: [
               {
                 name: 'vllm',

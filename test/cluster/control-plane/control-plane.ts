@@ -37,6 +37,8 @@ export interface ControlPlane {
   /** For the simulated node, so that tests can tell its requests from the admin's. */
   readonly node: string
   serviceAccount(namespace?: string): string
+  /** Name of that account, in every namespace. */
+  readonly serviceAccountName: string
   /** Writes a kubeconfig like the given one for another address of the same API server. */
   kubeconfigFor(server: string, like: string): Promise<string>
   /** A connection of the admin. */
@@ -120,6 +122,7 @@ async function assemble(
     certificate,
     admin: fileOf(admin),
     node: fileOf(node),
+    serviceAccountName: serviceAccount,
     serviceAccount(name = namespace) {
       const account = accounts.get(name)
       if (account === undefined) throw new Error(`no service account for ${name} was asked for`)

@@ -26,8 +26,8 @@ export async function containerEnvironment(
   const values: Record<string, string> = {}
   for (const { configMapRef, secretRef, prefix = '' } of container.envFrom ?? []) {
     const data = configMapRef
-      ? await read(source, 'configmap', configMapRef)
-      : await read(source, 'secret', secretRef ?? {})
+      ? await readData(source, 'configmap', configMapRef)
+      : await readData(source, 'secret', secretRef ?? {})
     for (const [key, value] of Object.entries(data ?? {})) values[prefix + key] = value
   }
   for (const { name, value = '', valueFrom } of container.env ?? []) {
@@ -44,7 +44,7 @@ async function valueOf(
   if (fieldRef) return fieldOf(fieldRef.fieldPath, source)
   const ref = configMapKeyRef ?? secretKeyRef
   if (!ref) throw new ContainerConfigError('this kind of valueFrom is not simulated')
-  const data = await read(source, configMapKeyRef ? 'configmap' : 'secret', ref)
+  const data = await readData(source, configMapKeyRef ? 'configmap' : 'secret', ref)
   const value = data?.[ref.key]
   if (value === undefined && ref.optional !== true) {
     const kind = configMapKeyRef ? 'ConfigMap' : 'Secret'
@@ -54,7 +54,8 @@ async function valueOf(
   return value
 }
 
-async function read(
+/** What a ConfigMap or Secret holds; undefined: it is optional and not there. */
+export async function readData(
   { core, pod }: EnvironmentSource,
   kind: 'configmap' | 'secret',
   { name = '', optional }: { name?: string; optional?: boolean },

@@ -64,6 +64,10 @@ export async function startGpuNode(
     folder,
     programs,
     haste,
+    accountOf: ({ metadata, spec }) => {
+      const isKnown = spec?.serviceAccountName === plane.serviceAccountName
+      return isKnown ? plane.serviceAccount(metadata?.namespace) : undefined
+    },
     misbehavioursOf: (pod) => [
       ...annotatedMisbehaviours(pod),
       ...[...rules].filter(({ match }) => matches(pod, match)).map((rule) => rule.misbehaviour),

@@ -1,4 +1,4 @@
-import { delimiter } from 'node:path'
+import { delimiter, join } from 'node:path'
 import type { V1Container, V1Pod } from '@kubernetes/client-node'
 import type { ProcessOrder } from '../processes/index.ts'
 import type { ContainerSetting } from './container.ts'
@@ -7,6 +7,7 @@ import { expand } from './expand.ts'
 import { simulatorEnvironment } from './misbehaviour.ts'
 import { pause } from './probes.ts'
 import { entrypoint, podAddressVariable } from './programs.ts'
+import { mountVolumes } from './volumes.ts'
 import { nameOf } from './world.ts'
 
 /**
@@ -24,9 +25,13 @@ export async function prepareLaunch(
   const { world, podIP } = setting
   while (!signal.aborted) {
     try {
-      const own = await containerEnvironment(container, { core: world.core, pod, podIP })
+      const source = { core: world.core, pod, podIP }
+      const folder = join(world.folder, 'pods', nameOf(pod).uid, container.name, 'volumes')
+      const mounted = await mountVolumes(container, source, folder)
+      const variables = Object.entries(await containerEnvironment(container, source))
+      const own = Object.fromEntries(variables.map(([name, value]) => [name, mounted(value)]))
       const words = [...(container.command ?? entrypoint), ...(container.args ?? [])]
-      const [command = '', ...args] = words.map((word) => expand(word, own))
+      const [command = '', ...args] = words.map((word) => mounted(expand(word, own)))
       return { command, args, cwd: world.folder, env: { ...own, ...simulated(pod, setting, own) } }
     } catch (error) {
       if (error instanceof ContainerConfigError) {
@@ -46,11 +51,14 @@ function simulated(
   { world, podIP, gpus }: ContainerSetting,
   own: Readonly<Record<string, string>>,
 ): Record<string, string> {
+  const account = world.accountOf(pod)
   return {
     PATH: [world.programs, own['PATH'] ?? process.env['PATH'] ?? ''].join(delimiter),
     HOME: own['HOME'] ?? world.folder,
     HOSTNAME: nameOf(pod).name,
     [podAddressVariable]: podIP,
+    // In place of the files that a kubelet puts into each container.
+    ...(account !== undefined && { KUBECONFIG: account }),
     // Without GPUs a simulator has nothing to fight for; it would take the first device.
     ...(gpus.length > 0 && {
       CUDA_VISIBLE_DEVICES: gpus.join(','),

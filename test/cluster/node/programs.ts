@@ -11,7 +11,7 @@ export const entrypoint = ['vllm', 'serve']
 export const podAddressVariable = 'SIMULATED_POD_IP'
 
 /**
- * Programs that a container finds in its PATH. Because they are found there, a container's command
+ * Programs that a container finds in its PATH: vLLM, which is simulated, and this very program. Because they are found there, a container's command
  * runs as it is, shell scripts included; the pod's own address comes last, so that it wins over the
  * 0.0.0.0 of a pod, which here would be shared by all.
  */
@@ -19,6 +19,12 @@ export async function writePrograms(folder: string): Promise<void> {
   const simulate = [process.execPath, commandLine, 'simulate'].map(quote).join(' ')
   await mkdir(folder, { recursive: true })
   await program(join(folder, 'vllm'), `exec ${simulate} "$@" --host "$${podAddressVariable}"`)
+  const chill = [process.execPath, commandLine].map(quote).join(' ')
+  await program(
+    join(folder, 'vllm-chill'),
+    `[ "$1" = serve ] && set -- "$@" --host "$${podAddressVariable}"
+exec ${chill} "$@"`,
+  )
   await program(
     join(folder, 'python3'),
     `[ "$1 $2" = "-m vllm.entrypoints.openai.api_server" ] || exit 127

@@ -17,6 +17,8 @@ export interface World {
   readonly programs: string
   /** Times that a kubelet waits, in ms, are divided by this. */
   readonly haste: number
+  /** Kubeconfig of the pod's service account, where it runs as one that the control plane knows. */
+  accountOf(pod: V1Pod): string | undefined
   misbehavioursOf(pod: V1Pod): readonly Misbehaviour[]
   /** An Event on the pod, as `kubectl describe` shows them. */
   report(pod: V1Pod, reason: string, message: string): void
