@@ -134,6 +134,10 @@ export function follow<T extends KubernetesObject>(
     }
     const { body } = await transport.open({ ...outgoing(query), signal })
     recovered()
+    let cut: Error | undefined
+    body.on('error', (error: Error) => {
+      cut ??= error
+    })
     const silence = setTimeout(() => broken.abort(new Error('the watch went silent')), silenceMs)
     const over = setTimeout(() => broken.abort(), forMs + timeoutMs)
     silence.unref()
@@ -149,6 +153,7 @@ export function follow<T extends KubernetesObject>(
         }
         take(event)
       }
+      if (cut) throw cut
     } finally {
       clearTimeout(silence)
       clearTimeout(over)

@@ -38,8 +38,8 @@ export function createTransport(connection: Connection): Transport {
     for (const [key, value] of Object.entries(outgoing.query ?? {})) {
       if (value !== undefined) url.searchParams.set(key, String(value))
     }
-    const { headers, dispatcher } = await credentials(connection)
     try {
+      const { headers, dispatcher } = await credentials(connection)
       return await request(url, {
         method: outgoing.method,
         headers: {
