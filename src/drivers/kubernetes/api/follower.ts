@@ -135,15 +135,18 @@ export function follow<T extends KubernetesObject>(
     const { body } = await transport.open({ ...outgoing(query), signal })
     recovered()
     let cut: Error | undefined
-    body.on('error', (error: Error) => {
+    const noteCut = (error: Error) => {
       cut ??= error
-    })
+    }
+    body.on('error', noteCut)
+    // It passes on the errors of its input.
+    const lines = createInterface({ input: body }).on('error', noteCut)
     const silence = setTimeout(() => broken.abort(new Error('the watch went silent')), silenceMs)
     const over = setTimeout(() => broken.abort(), forMs + timeoutMs)
     silence.unref()
     over.unref()
     try {
-      for await (const line of createInterface({ input: body })) {
+      for await (const line of lines) {
         silence.refresh()
         if (line === '') continue
         const event = JSON.parse(line) as WatchEvent<T>
