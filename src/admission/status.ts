@@ -53,7 +53,10 @@ export function statusOf(
           }),
         },
       }),
-    failures: Object.values(context?.failures ?? {}).map((failure) => ({
+    failures: [
+      ...Object.values(context?.refusals ?? {}),
+      ...Object.values(context?.failures ?? {}),
+    ].map((failure) => ({
       model: failure.model,
       reason: failure.reason,
       message: failure.message,

@@ -101,6 +101,17 @@ export const specSchema = z.strictObject({
     .optional()
     .describe("Run instead of the backend's command, as a line or as words."),
   image: z.string().min(1).optional().describe('Container image, in Kubernetes.'),
+  gpuCount: z
+    .int()
+    .min(0)
+    .optional()
+    .describe('GPUs of its pod, in Kubernetes; `tensorParallelSize` unless given.'),
+  podTemplate: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe(
+      'Anything else of its pod, in Kubernetes: `metadata` and `spec` of a PodTemplateSpec, laid over what vllm-chill makes as a strategic merge patch. The container is called `vllm`.',
+    ),
 })
 
 /** What we read of a manifest; Kubernetes keeps more in `metadata` and `status`, which is left alone. */

@@ -10,6 +10,7 @@ import {
   type Kind,
 } from './kinds.ts'
 import { didYouMean } from './nearest-name.ts'
+import { podMap } from './pod.ts'
 import type { BackendSettings } from './types.ts'
 
 const names: Kind<readonly string[]> = { ...list, expects: 'a list of names' }
@@ -24,6 +25,19 @@ export const backendFields = {
     meaning: "Over the models' and the general `idleTimeout`; 0 keeps what is loaded.",
   },
   command: { kind: commandLine, meaning: 'Instead of the general `command`.' },
+  deployment: {
+    kind: dnsLabel,
+    meaning: 'Kubernetes: its Deployment; `<name>` unless given.',
+  },
+  configmap: {
+    kind: dnsLabel,
+    meaning: 'Kubernetes: its ConfigMap; `<name>-config` unless given.',
+  },
+  service: {
+    kind: dnsLabel,
+    meaning: 'Kubernetes: its Service; `<name>-svc` unless given.',
+  },
+  pod: { kind: podMap, meaning: 'Kubernetes: over the general `pod`, field by field.' },
   env: { kind: variables, meaning: 'Added to the environment of its processes.' },
 } satisfies Record<string, { kind: Kind<unknown, 'Ms' | ''>; meaning: string }>
 
@@ -44,6 +58,10 @@ export function singleBackend(defaults: BackendDefaults): BackendSettings {
     idleTimeoutMs: undefined,
     command: splitCommand(defaults.command) ?? [],
     env: {},
+    deployment: undefined,
+    configmap: undefined,
+    service: undefined,
+    pod: {},
   }
 }
 
@@ -87,7 +105,9 @@ function readBackend(
     const given = entry[key]
     if (given === undefined || given === null) return undefined
     const value = kind.read(given)
-    if (value === undefined) {
+    if (value === undefined && kind.explain) {
+      for (const problem of kind.explain(given)) complain(`.${key}${problem}`)
+    } else if (value === undefined) {
       const shown = kind.isSecret ? 'what is given' : JSON.stringify(given)
       complain(`.${key}: ${shown} is not understood; expected ${kind.expects}`)
     }
@@ -100,6 +120,10 @@ function readBackend(
     idleTimeoutMs: read('idleTimeout', duration),
     command: splitCommand(read('command', commandLine) ?? defaults.command) ?? [],
     env: read('env', variables) ?? {},
+    deployment: read('deployment', dnsLabel),
+    configmap: read('configmap', dnsLabel),
+    service: read('service', dnsLabel),
+    pod: read('pod', podMap) ?? {},
   }
   const { name } = fields
   if (name !== undefined) return { ...fields, name }

@@ -45,13 +45,24 @@ export function withDefaults(
   chosen: ReadonlyMap<SettingKey, unknown>,
   { env, home }: Outside,
 ): FlatSettings {
-  const driver = chosen.get('driver') === 'kubernetes' ? 'kubernetes' : 'process'
+  const driver =
+    (chosen.get('driver') as Circumstances['driver'] | undefined) ?? likelyDriver(chosen, env)
   const circumstances: Circumstances = { driver, env, home }
   const values = settingKeys.map((key) => {
     const value = chosen.has(key) ? chosen.get(key) : fallbackOf(definitionOf(key), circumstances)
     return [settingName(key), value]
   })
   return Object.fromEntries(values) as FlatSettings
+}
+
+/** A cluster, where one is named, or where the program runs in one and is given no folder of models. */
+function likelyDriver(
+  chosen: ReadonlyMap<SettingKey, unknown>,
+  env: Outside['env'],
+): Circumstances['driver'] {
+  const isNamed = (['kubeconfig', 'context', 'namespace'] as const).some((key) => chosen.has(key))
+  const isInside = Boolean(env['KUBERNETES_SERVICE_HOST']) && !chosen.has('models')
+  return isNamed || isInside ? 'kubernetes' : 'process'
 }
 
 /** The default; a function of the circumstances where it depends on something. */
@@ -70,7 +81,9 @@ function understand({ kind }: Definition<unknown>, given: Given, outside: Outsid
     return undefined
   }
   const value = kind.read(raw)
-  if (value === undefined) {
+  if (value === undefined && kind.explain) {
+    for (const problem of kind.explain(raw)) outside.complain(`${place}${problem}`)
+  } else if (value === undefined) {
     const shown = kind.isSecret ? 'what is given' : JSON.stringify(raw)
     outside.complain(
       `${place}: ${shown} is not understood; expected ${kind.expects}${hintFor(raw)}`,

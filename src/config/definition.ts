@@ -8,7 +8,7 @@ export const groups = {
   requests: 'Requests',
   access: 'Access',
   watching: 'Log and metrics',
-  kubernetes: 'Kubernetes (for a later release)',
+  kubernetes: 'Kubernetes',
 } as const
 
 export type Group = keyof typeof groups

@@ -14,6 +14,8 @@ export interface Kind<T, U extends Unit = ''> {
   readonly expects: string
   /** What `raw` means; undefined when it cannot be understood. */
   read(raw: unknown): T | undefined
+  /** Where in it what is wrong, for kinds that have parts: `.shmSize: must be …`. */
+  explain?(raw: unknown): readonly string[]
   /** As a person would write it. */
   show(value: T): string
   /** Its place in the JSON schema of the file. */
@@ -41,6 +43,19 @@ export const path: Kind<string> = {
   placeholder: 'path',
   expects: 'a path',
   isPath: true,
+}
+
+/** Not a secret, but where one is. */
+export const secretKey: Kind<{ readonly name: string; readonly key: string }> = {
+  unit: '',
+  placeholder: 'name/key',
+  expects: 'the name of a Secret and a key in it, such as hf-token-secret/token',
+  read: (raw) => {
+    const match = /^([a-z0-9]([-a-z0-9.]*[a-z0-9])?)\/([-._a-zA-Z0-9]+)$/.exec(String(raw))
+    return match ? { name: match[1]!, key: match[3]! } : undefined
+  },
+  show: ({ name, key }) => `${name}/${key}`,
+  json: { type: 'string' },
 }
 
 export const secret: Kind<string> = {

@@ -90,7 +90,12 @@ function backendsOf(
 
 /** Values that are fine alone and wrong together. */
 function findContradictions(settings: Settings, { complain }: Outside): void {
-  const { port, operationsPort, operationsToken, apiKeys } = settings
+  const { port, operationsPort, operationsToken, apiKeys, driver, models } = settings
+  if (driver === 'kubernetes' && models !== undefined) {
+    complain(
+      'models: a folder is for `driver: process`; in a cluster, models are VLLMModel resources',
+    )
+  }
   if (operationsPort !== undefined && operationsPort === port && port !== 0) {
     complain(`operationsPort: ${port} is \`port\` too; leave it out to have both on one port`)
   }

@@ -11,10 +11,12 @@ import {
   path,
   positiveDuration,
   secret,
+  secretKey,
   secrets,
   size,
   text,
 } from './kinds.ts'
+import { podMap } from './pod.ts'
 
 /**
  * Every setting, once. Flags, environment variables, file keys, `--help`, the reference in
@@ -34,9 +36,13 @@ export const settingDefinitions = {
 
   driver: setting(
     choice('process', 'kubernetes'),
-    'process',
+    ({ driver }) => driver,
     'models',
-    'Where backends run: as processes of this machine or, in a later release, as Deployments of a cluster.',
+    'Where backends run: as processes of this machine, or as Deployments of a cluster.',
+    {
+      fallbackText:
+        '`kubernetes` where `kubeconfig`, `context` or `namespace` is given, or inside a cluster without `models`; else `process`',
+    },
   ),
   models: optional(
     path,
@@ -64,7 +70,7 @@ export const settingDefinitions = {
     duration,
     30_000,
     'models',
-    'How long a process may take to end after SIGTERM before it is killed.',
+    'How long a process or pod may take to end after SIGTERM before it is killed.',
   ),
   stateDir: setting(
     path,
@@ -263,6 +269,59 @@ export const settingDefinitions = {
   targetPort: setting(integer(1, 65_535), 80, 'kubernetes', 'Port of the Service.', {
     env: ['VLLM_PORT'],
   }),
+  image: setting(
+    text,
+    'vllm/vllm-openai:v0.32.0',
+    'kubernetes',
+    'Container image of vLLM; a model may have its own.',
+  ),
+  gpuResource: setting(
+    text,
+    'nvidia.com/gpu',
+    'kubernetes',
+    'What its devices are called in resources.',
+  ),
+  pod: setting(
+    podMap,
+    {},
+    'kubernetes',
+    'What else its pods look like; see below. A backend may say more.',
+    {
+      fallbackText: 'nothing else',
+    },
+  ),
+  hfTokenSecret: setting(
+    secretKey,
+    { name: 'hf-token-secret', key: 'token' },
+    'kubernetes',
+    'Secret with a Hugging Face token, as `name/key`; it need not be there.',
+  ),
+  apiKeySecret: optional(
+    secretKey,
+    'kubernetes',
+    'Secret with the key that vLLM asks for, as `name/key`; give the same as `backendApiKey`.',
+    {
+      fallbackText: 'vLLM asks for none',
+    },
+  ),
+  endpointMode: setting(
+    choice('auto', 'pod', 'service'),
+    'auto',
+    'kubernetes',
+    'How requests get to a pod: at its address, or through the Service (from outside a cluster: through the API server). `auto` takes what can be reached.',
+  ),
+  unschedulableGrace: setting(
+    duration,
+    300_000,
+    'kubernetes',
+    'How long a pod that no node has room for may wait while an autoscaler adds a node; without one, it fails within 15 s.',
+  ),
+  leaseName: setting(
+    text,
+    'vllm-chill',
+    'kubernetes',
+    'Lease that says which program may change anything. Two installations in one namespace need two.',
+  ),
   kubeconfig: optional(path, 'kubernetes', 'Kubeconfig file.', {
     fallbackText: "the pod's service account, `$KUBECONFIG` or `~/.kube/config`",
   }),

@@ -1,5 +1,6 @@
 import type { Definition } from './definition.ts'
 import type { Unit } from './kinds.ts'
+import type { PodSettings } from './pod.ts'
 import type { SettingDefinitions, SettingKey } from './settings.ts'
 
 type Named<K extends string, U extends Unit> = K extends `${string}${U}`
@@ -35,6 +36,12 @@ export interface BackendSettings {
   readonly command: readonly string[]
   /** Added to the environment of its processes. */
   readonly env: Readonly<Record<string, string>>
+  /** Kubernetes: names of its objects; undefined are made from its own. */
+  readonly deployment: string | undefined
+  readonly configmap: string | undefined
+  readonly service: string | undefined
+  /** Kubernetes: over the general one. */
+  readonly pod: PodSettings
 }
 
 /** The effective configuration. */

@@ -1,13 +1,11 @@
 import { toNodeHandler } from 'h3'
 import { createAdmission } from '../../admission/index.ts'
-import { openFolderCatalogue } from '../../catalogue/index.ts'
-import { ConfigError, type Settings } from '../../config/index.ts'
-import { createProcessDriver } from '../../drivers/process/index.ts'
+import type { Settings } from '../../config/index.ts'
 import { createOperationsApp, mountOperations } from '../../operations/index.ts'
 import { createProxy, type RequestRecord } from '../../proxy/index.ts'
 import type { Log } from '../../telemetry/index.ts'
 import { version } from '../version.ts'
-import { definitionsOf, launchPlan, processBackends } from './backends.ts'
+import { openLocalGround, type Ground } from './ground.ts'
 import { listenOn, type Listening } from './listening.ts'
 
 /** Between two comments on one waiting stream, also where the first comes at once. */
@@ -27,42 +25,19 @@ export interface Instance {
 
 /** Puts the rooms together as the settings say, and listens. */
 export async function startInstance(settings: Settings, log: Log): Promise<Instance> {
-  if (settings.driver !== 'process') {
-    throw new ConfigError([
-      `driver: \`${settings.driver}\` is not part of this release; use \`driver: process\``,
-    ])
-  }
-  if (settings.models === undefined) {
-    throw new ConfigError([
-      'models: say where the VLLMModel manifests are, with `--models DIR` or `models:` in the file',
-    ])
-  }
-  const catalogue = await openFolderCatalogue({
-    path: settings.models,
-    defaults: settings,
-    log: log.child({ room: 'catalogue' }),
-  })
+  const ground = await openGround(settings, log)
+  const { catalogue, driver } = ground
   warnOfUnknown(settings, catalogue.models, log)
-  const driver = createProcessDriver({
-    stateDir: settings.stateDir,
-    backends: processBackends(settings),
-    modelOf: (name) => {
-      const model = catalogue.models.get(name)
-      return model && launchPlan(model)
-    },
-    terminationGraceMs: settings.terminationGraceMs,
-    probeIntervalMs: settings.probeIntervalMs,
-    backendApiKey: settings.backendApiKey,
-    log: log.child({ room: 'driver' }),
-    onLogLine: (backend, line) => log.debug({ backend }, line),
-  })
   const fleet = createAdmission({
     driver,
     catalogue,
-    backends: definitionsOf(settings, catalogue),
+    backends: ground.backends,
     settings,
     log,
+    ...(ground.onFact && { onFact: ground.onFact }),
+    ...(ground.onTransition && { onTransition: ground.onTransition }),
   })
+  ground.attach?.(fleet)
   const proxy = createProxy({
     admission: fleet,
     catalogue,
@@ -73,7 +48,10 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
     },
     log,
     ready: () => fleet.ready(),
-    onRequest: (record) => tellRequest(log, record),
+    onRequest(record) {
+      tellRequest(log, record)
+      if (record.model !== undefined) ground.onRequest?.(record.model)
+    },
   })
 
   const operations = { fleet, catalogue, version, token: settings.operationsToken, log }
@@ -82,7 +60,7 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
   const undo = async () => {
     await Promise.all(listenings.map((each) => each.close()))
     await fleet.shutDown({ delayMs: 0 })
-    await catalogue.close()
+    await ground.close()
   }
   try {
     const { host, port, operationsPort } = settings
@@ -110,10 +88,17 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
       await fleet.shutDown({ delayMs: settings.shutdownDelayMs })
       await Promise.all(listenings.map((each) => each.close()))
       await proxy.close()
-      await catalogue.close()
+      await ground.close()
     },
     hurry: () => fleet.hurry(),
   }
+}
+
+/** The cluster's client is only read where there is a cluster. */
+async function openGround(settings: Settings, log: Log): Promise<Ground> {
+  if (settings.driver === 'process') return await openLocalGround(settings, log)
+  const { openClusterGround } = await import('./cluster-ground.ts')
+  return await openClusterGround(settings, log)
 }
 
 function tellRequest(log: Log, record: RequestRecord): void {

@@ -1,0 +1,117 @@
+import { parse } from 'yaml'
+import { z } from 'zod'
+import type { Kind } from './kinds.ts'
+
+const quantityPattern = /^\d+(\.\d+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi)?$/
+
+const name = z.string().min(1)
+/** As Kubernetes writes amounts; YAML makes numbers of some. */
+const quantity = z
+  .union([z.string(), z.number()])
+  .refine((value) => quantityPattern.test(String(value)), {
+    error: 'must be an amount such as 500m, 16Gi or 2',
+  })
+const words = z.record(z.string(), z.string())
+const amounts = z.record(z.string(), quantity)
+const anything = z.record(z.string(), z.unknown())
+
+const absolutePath = z.string().regex(/^\//, { error: 'must be an absolute path' })
+
+const volume = z
+  .strictObject({
+    pvc: name.optional().describe('A PersistentVolumeClaim of the namespace.'),
+    hostPath: absolutePath.optional().describe('A folder of the node; made where it is missing.'),
+    emptyDir: quantity
+      .optional()
+      .describe('A folder that goes with the pod, of at most this size.'),
+    mountPath: absolutePath.optional().describe('Where the container sees it.'),
+  })
+  .refine(
+    ({ pvc, hostPath, emptyDir }) =>
+      [pvc, hostPath, emptyDir].filter((each) => each !== undefined).length === 1,
+    { error: 'must be one of pvc, hostPath and emptyDir' },
+  )
+
+const toleration = z.strictObject({
+  key: z.string().optional(),
+  operator: z.enum(['Exists', 'Equal']).optional(),
+  value: z.string().optional(),
+  effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']).optional(),
+  tolerationSeconds: z.int().optional(),
+})
+
+/** What the pods of a backend look like, beside what their model says. */
+export const podSchema = z.strictObject({
+  imagePullPolicy: z
+    .enum(['Always', 'IfNotPresent', 'Never'])
+    .optional()
+    .describe('When the image is pulled.'),
+  imagePullSecrets: z.array(name).optional().describe('Secrets for the registry.'),
+  gpuCount: z
+    .int()
+    .min(0)
+    .optional()
+    .describe("Devices of one pod; the model's `gpuCount`, else its `tensorParallelSize`."),
+  modelCache: volume
+    .optional()
+    .describe('Keeps downloaded weights; at `/root/.cache/huggingface` unless it says where.'),
+  compileCache: volume
+    .optional()
+    .describe('Keeps what vLLM compiles; at `/root/.cache/vllm` unless it says where.'),
+  shmSize: quantity
+    .optional()
+    .describe('Shared memory, which tensor parallelism needs; `2Gi` unless given.'),
+  resources: z
+    .strictObject({ requests: amounts.optional(), limits: amounts.optional() })
+    .optional()
+    .describe('CPU, memory and more, beside the GPUs.'),
+  nodeSelector: words.optional().describe('Labels that its node must have.'),
+  tolerations: z.array(toleration).optional().describe('Taints that it bears.'),
+  runtimeClass: name.optional().describe('Such as `nvidia`.'),
+  priorityClass: name.optional().describe('A PriorityClass.'),
+  serviceAccount: name.optional().describe('It is given no token of it.'),
+  podSecurityContext: anything.optional().describe("The pod's securityContext."),
+  securityContext: anything.optional().describe("The container's securityContext."),
+  labels: words.optional().describe('Further labels.'),
+  annotations: words.optional().describe('Further annotations.'),
+  env: words.optional().describe('Further environment variables.'),
+  podTemplate: anything
+    .optional()
+    .describe(
+      'Anything else of a PodTemplateSpec (`metadata`, `spec`), laid over it as a strategic merge patch; the container is called `vllm`.',
+    ),
+})
+
+export type PodSettings = z.output<typeof podSchema>
+
+/** A volume for a cache. */
+export type VolumeSettings = z.output<typeof volume>
+
+function readMap(raw: unknown): unknown {
+  if (typeof raw !== 'string') return raw
+  try {
+    return parse(raw, { logLevel: 'silent' })
+  } catch {
+    return undefined
+  }
+}
+
+const { $schema: _, ...json } = z.toJSONSchema(podSchema, { io: 'input' })
+
+export const podMap: Kind<PodSettings> = {
+  unit: '',
+  placeholder: 'yaml',
+  expects: 'a map, such as {shmSize: 8Gi, runtimeClass: nvidia}',
+  read: (raw) => podSchema.safeParse(readMap(raw)).data,
+  show: (value) => JSON.stringify(value),
+  json,
+  explain: (raw) => {
+    const { error } = podSchema.safeParse(readMap(raw))
+    return (error?.issues ?? []).map(({ path, message }) => {
+      const place = path.map((part) =>
+        typeof part === 'number' ? `[${part}]` : `.${String(part)}`,
+      )
+      return `${place.join('')}: ${message}`
+    })
+  },
+}

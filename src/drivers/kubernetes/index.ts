@@ -1,0 +1,6 @@
+export * from './api/index.ts'
+export { createKubernetesDriver, type KubernetesDriver } from './driver.ts'
+export type { LeaseTimes } from './leadership/index.ts'
+export type { EndpointMode, KubernetesDriverOptions } from './options.ts'
+export * from './models/index.ts'
+export * from './resources/index.ts'

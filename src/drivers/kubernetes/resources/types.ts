@@ -1,0 +1,38 @@
+import type { PodSettings } from '../../../config/index.ts'
+
+export interface SecretKey {
+  readonly name: string
+  readonly key: string
+}
+
+/** Where a backend is in the cluster, and what its pods look like whatever their model. */
+export interface BackendPlace {
+  readonly backend: string
+  readonly namespace: string
+  readonly deployment: string
+  readonly configMap: string
+  readonly service: string
+  readonly servicePort: number
+  /** Written on what is ours: `namespace/lease`. */
+  readonly installation: string
+  readonly image: string
+  readonly gpuResource: string
+  readonly hfTokenSecret: SecretKey
+  readonly apiKeySecret: SecretKey | undefined
+  readonly terminationGraceMs: number
+  /** Command of the container before the model's arguments. */
+  readonly pod: PodSettings
+}
+
+/** Something wrong with what was configured; `path` is a field of the settings or of the manifest. */
+export interface PodProblem {
+  readonly path: string
+  readonly message: string
+}
+
+/** A field that is not as we want it. */
+export interface Drift {
+  readonly path: string
+  readonly wanted: unknown
+  readonly found: unknown
+}
