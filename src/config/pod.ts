@@ -103,7 +103,8 @@ export const podMap: Kind<PodSettings> = {
   placeholder: 'yaml',
   expects: 'a map, such as {shmSize: 8Gi, runtimeClass: nvidia}',
   read: (raw) => podSchema.safeParse(readMap(raw)).data,
-  show: (value) => JSON.stringify(value),
+  // What the variables hold may be a secret.
+  show: ({ env, ...value }) => JSON.stringify({ ...value, ...(env && { env: Object.keys(env) }) }),
   json,
   explain: (raw) => {
     const { error } = podSchema.safeParse(readMap(raw))

@@ -41,9 +41,20 @@ describe('vllm-chill config', () => {
   })
 
   test('shows no secret, neither as a table nor as JSON', () => {
-    const secrets = ['key-one', 'key-two', 'op-token', 'engine-key', 'cmd-key', 'hf-token']
+    const secrets = [
+      'key-one',
+      'key-two',
+      'op-token',
+      'engine-key',
+      'cmd-key',
+      'hf-secret',
+      'pod-secret',
+    ]
     const file = join(mkdtempSync(join(tmpdir(), 'chill-')), 'c.yaml')
-    writeFileSync(file, 'backends:\n  - { name: a, env: { HF_TOKEN: hf-token } }\n')
+    writeFileSync(
+      file,
+      'backends:\n  - { name: a, env: { HF_TOKEN: hf-secret }, pod: { env: { X: pod-secret } } }\n',
+    )
     const flags = `--config ${file} --api-keys key-one,key-two --operations-token op-token --backend-api-key engine-key`
     const words = [...flags.split(' '), '--command', 'vllm serve --api-key cmd-key']
     for (const text of [run(words), run([...words, '--json'])]) {

@@ -32,6 +32,8 @@ describe('flags', () => {
       devices: '7',
       secret: 'seven',
       secrets: 'eight',
+      yaml: '{shmSize: 7Gi}',
+      'name/key': 'seven/eight',
     }
     const cli = cac('vllm-chill')
     const command = registerSettings(cli.command('serve'))
@@ -40,6 +42,7 @@ describe('flags', () => {
       const placeholder = /[<[](.+)[>\]]$/.exec(option?.rawName ?? '')?.[1] ?? ''
       const value =
         given[placeholder] ?? (placeholder === 'word' ? 'warn' : placeholder.split('|')[1])
+      // A file that is not there; a folder that a cluster has no use for.
       if (key === 'apiKeysFile') continue
       expect(parse(flags[0]!, value!).sources[key]).toBe(`flag ${flags[0]}`)
     }

@@ -105,6 +105,10 @@ describe('defaults', () => {
         idleTimeoutMs: undefined,
         command: ['vllm', 'serve'],
         env: {},
+        deployment: undefined,
+        configmap: undefined,
+        service: undefined,
+        pod: {},
       },
     ])
   })
@@ -275,6 +279,10 @@ describe('backends', () => {
         idleTimeoutMs: undefined,
         command: ['run', 'the thing'],
         env: {},
+        deployment: undefined,
+        configmap: undefined,
+        service: undefined,
+        pod: {},
       },
       {
         name: 'small',
@@ -283,6 +291,10 @@ describe('backends', () => {
         idleTimeoutMs: 1_800_000,
         command: ['vllm-chill', 'simulate'],
         env: { A: '1' },
+        deployment: undefined,
+        configmap: undefined,
+        service: undefined,
+        pod: {},
       },
     ])
   })
@@ -324,4 +336,44 @@ test('two ports of the same number are a mistake, two free ones are not', () => 
     /^operationsPort/,
   )
   expect(problemsOf({ flags: { port: '0', operationsPort: '0' } })).toEqual([])
+})
+
+describe('the driver', () => {
+  const driver = (flags: object, env = {}) => load({ flags: { ...flags }, env }).driver
+
+  test('is the cluster where one is named, or where the program runs in one', () => {
+    expect(driver({})).toBe('process')
+    for (const flag of ['kubeconfig', 'context', 'namespace']) {
+      expect(driver({ [flag]: 'x' })).toBe('kubernetes')
+    }
+    expect(driver({}, { VLLM_NAMESPACE: 'ai' })).toBe('kubernetes')
+    expect(driver({}, { KUBERNETES_SERVICE_HOST: '10.0.0.1' })).toBe('kubernetes')
+  })
+
+  test('is processes where that is said, or a folder of models is given inside a cluster', () => {
+    expect(driver({ driver: 'process', namespace: 'x' })).toBe('process')
+    expect(driver({ models: '/m' }, { KUBERNETES_SERVICE_HOST: '10.0.0.1' })).toBe('process')
+  })
+
+  test('of a cluster takes no folder of models', () => {
+    expect(() => load({ flags: { namespace: 'x', models: '/m' } })).toThrow('VLLMModel resources')
+  })
+})
+
+describe('the pod', () => {
+  test('is read from the file, or as YAML from a flag', () => {
+    const pod = { shmSize: '8Gi', modelCache: { pvc: 'cache' } }
+    expect(load({ flags: { pod: JSON.stringify(pod) } }).pod).toEqual(pod)
+    expect(load({ file: `pod: ${JSON.stringify(pod)}` }).pod).toEqual(pod)
+  })
+
+  test.each([
+    ['{shmsize: 1}', 'pod: Unrecognized key: "shmsize"'],
+    ['{shmSize: much}', 'pod.shmSize: must be an amount'],
+    ['{modelCache: {pvc: a, hostPath: /b}}', 'pod.modelCache: must be one of'],
+    ['{tolerations: [{effect: Never}]}', 'pod.tolerations[0].effect'],
+    ['{modelCache: {hostPath: b}}', 'must be an absolute path'],
+  ])('%s is refused with its path', (text, message) => {
+    expect(() => load({ flags: { pod: text } })).toThrow(message)
+  })
 })
