@@ -34,6 +34,11 @@ const keyOfFlag: Readonly<Record<string, string>> = {
   '--reasoning-parser': 'REASONING_PARSER',
 }
 
+/** As it is, whatever Kubernetes would fill in: `$$` is a dollar to it. */
+export function literally(text: string): string {
+  return text.replaceAll('$', () => '$$')
+}
+
 /**
  * vLLM's arguments with the ConfigMap's keys in place of their values, for Kubernetes to fill in. What
  * looks like such a reference by itself is escaped.
@@ -46,6 +51,6 @@ export function referringArguments(words: readonly string[], { spec }: VllmModel
     if (key !== undefined) return `$(${key})`
     if (index === 0) return '$(MODEL_NAME)'
     if (index === 2) return '$(SERVED_MODEL_NAME)'
-    return word.replaceAll('$(', '$$(')
+    return literally(word)
   })
 }

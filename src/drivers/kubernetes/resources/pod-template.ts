@@ -8,7 +8,7 @@ import type {
 } from '@kubernetes/client-node'
 import { commandOf, vllmArguments, type VllmModel } from '../../../catalogue/index.ts'
 import type { VolumeSettings } from '../../../config/index.ts'
-import { configMapData, referringArguments } from './config-map.ts'
+import { configMapData, literally, referringArguments } from './config-map.ts'
 import { strategicMerge } from './merge.ts'
 import { labels } from './names.ts'
 import type { BackendPlace } from './types.ts'
@@ -125,7 +125,7 @@ function environmentOf(place: BackendPlace, model: VllmModel): V1EnvVar[] {
   }))
   const own = Object.entries({ ...pod.env, ...model.spec.env }).map(([name, value]) => ({
     name,
-    value: value.replaceAll('$(', '$$('),
+    value: literally(value),
   }))
   return [
     ...reads,
