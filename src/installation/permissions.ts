@@ -18,14 +18,14 @@ export const permissions: readonly Permission[] = [
   {
     group: 'apps',
     resource: 'deployments',
-    verbs: ['get', 'list', 'watch', 'patch'],
-    why: 'follow the Deployment of each backend, and note on it what is in progress',
+    verbs: ['get', 'list', 'watch'],
+    why: 'follow the Deployment of each backend',
   },
   {
     group: 'apps',
     resource: 'deployments',
-    verbs: ['create'],
-    why: 'make the Deployment of a backend that has none',
+    verbs: ['create', 'patch'],
+    why: 'make the Deployment of a backend that has none, and let it follow its model',
     onlyWith: 'enableModelSwitch',
   },
   {
@@ -37,26 +37,26 @@ export const permissions: readonly Permission[] = [
   {
     group: '',
     resource: 'services',
-    verbs: ['get', 'list', 'watch'],
+    verbs: ['list', 'watch'],
     why: 'find the port that vLLM listens on',
   },
   {
     group: '',
     resource: 'services',
-    verbs: ['create', 'patch'],
+    verbs: ['get', 'create', 'patch'],
     why: 'make the Service of a backend, and keep it right',
     onlyWith: 'enableModelSwitch',
   },
   {
     group: '',
     resource: 'configmaps',
-    verbs: ['get', 'list', 'watch'],
+    verbs: ['list', 'watch'],
     why: 'know which model a backend was told to load',
   },
   {
     group: '',
     resource: 'configmaps',
-    verbs: ['create', 'patch'],
+    verbs: ['get', 'create', 'patch'],
     why: 'tell a backend which model to load',
     onlyWith: 'enableModelSwitch',
   },
@@ -78,6 +78,12 @@ export const permissions: readonly Permission[] = [
     verbs: ['create', 'get'],
     why: 'reach vLLM from outside the cluster',
     onlyWith: 'portForward',
+  },
+  {
+    group: '',
+    resource: 'events',
+    verbs: ['list'],
+    why: 'know whether an autoscaler adds a node for a pod that no node has room for',
   },
   {
     group: '',
