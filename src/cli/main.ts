@@ -23,6 +23,9 @@ const commands: Record<string, () => Promise<Register>> = {
   start: async () => (await import('./start-stop.ts')).registerStart,
   stop: async () => (await import('./start-stop.ts')).registerStop,
   manifests: async () => (await import('./manifests.ts')).registerManifests,
+  install: async () => (await import('./install.ts')).registerInstall,
+  uninstall: async () => (await import('./uninstall.ts')).registerUninstall,
+  doctor: async () => (await import('./doctor.ts')).registerDoctor,
 }
 
 /** Their help shows the settings in groups. */

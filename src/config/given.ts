@@ -30,5 +30,6 @@ export function givenSettings(
 function asWritten(key: SettingKey, raw: unknown): unknown {
   const kind: Kind<unknown, Unit> = definitionOf(key).kind
   const value = kind.read(raw)
-  return kind.unit === '' || value === undefined ? value : kind.show(value)
+  const isText = kind.unit !== '' || kind.json['type'] === 'string'
+  return isText && value !== undefined ? kind.show(value) : value
 }

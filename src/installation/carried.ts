@@ -10,8 +10,6 @@ const refused: Readonly<Record<string, string>> = {
     'is a file of this machine; make a Secret of it (`kubectl create secret generic NAME --from-file=api-keys=FILE`) and name that with --api-keys-secret',
   operationsToken: 'put the token into a Secret and name it with --operations-token-secret',
   backendApiKey: 'put the key into a Secret and name it with --api-key-secret',
-  models:
-    'is a folder of this machine; in a cluster models are VLLMModels (`kubectl apply -f FOLDER`)',
   stateDir: 'is a folder of this machine, and not used in a cluster',
   host: 'the pod listens on all its addresses; leave it out',
 }

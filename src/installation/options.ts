@@ -1,4 +1,5 @@
 import { ConfigError } from '../config/index.ts'
+import { minorOf } from './server-version.ts'
 import type { IngressOptions, InstallationOptions, SecretKey } from './plan.ts'
 
 /** A flag of the commands that make manifests, beside those of the settings. */
@@ -100,7 +101,7 @@ export function readInstallationOptions(
   const options: InstallationOptions = {
     crd: flags['crd'] !== false,
     createNamespace: flags['createNamespace'] !== false,
-    serverMinor: minorOf(text('kubeVersion'), problems),
+    serverMinor: serverMinorOf(text('kubeVersion'), problems),
     image: text('programImage') ?? `${repository}:${version}`,
     imagePullSecrets: pullSecrets,
     replicas: wholeNumber(text('replicas') ?? '1', problems),
@@ -138,12 +139,12 @@ function wholeNumber(text: string, problems: string[]): number {
   return Number(text)
 }
 
-function minorOf(version: string | undefined, problems: string[]): number | undefined {
+function serverMinorOf(version: string | undefined, problems: string[]): number | undefined {
   if (version === undefined) return undefined
-  const minor = /^v?1\.(\d+)/.exec(version)?.[1]
+  const minor = minorOf(version)
   if (minor === undefined)
     problems.push(`--kube-version: ${version} is not understood; expected one such as 1.31`)
-  return Number(minor)
+  return minor
 }
 
 /** What Kubernetes takes for the name of a Secret, a class or a host. */

@@ -127,7 +127,7 @@ function memoryLimit({ maxHeldBytes }: Settings): string {
 }
 
 function environment(plan: InstallationPlan): V1EnvVar[] {
-  const { configuration, apiKeysSecret, operationsTokenSecret } = plan
+  const { settings, configuration, apiKeysSecret, operationsTokenSecret } = plan
   const from = ({ name, key }: SecretKey) => ({ secretKeyRef: { name, key } })
   const fields: V1EnvVar[] = [
     { name: 'VLLM_NAMESPACE', valueFrom: { fieldRef: { fieldPath: 'metadata.namespace' } } },
@@ -138,7 +138,8 @@ function environment(plan: InstallationPlan): V1EnvVar[] {
     fields.push({ name: 'VLLM_CHILL_API_KEYS_FILE', value: `${keysFolder}/${keysFile}` })
   if (operationsTokenSecret !== undefined)
     fields.push({ name: 'VLLM_CHILL_OPERATIONS_TOKEN', valueFrom: from(operationsTokenSecret) })
-  // SHIM apiKeySecret
+  if (settings.apiKeySecret !== undefined)
+    fields.push({ name: 'VLLM_CHILL_BACKEND_API_KEY', valueFrom: from(settings.apiKeySecret) })
   return fields
 }
 

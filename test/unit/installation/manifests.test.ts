@@ -225,6 +225,20 @@ describe('the configuration of the program', () => {
     })
   })
 
+  it('says flags as a file would: Secrets as name/key, pods as a map', () => {
+    const flags = { pod: '{shmSize: 8Gi}', apiKeySecret: 'vllm-keys/key', maxWait: '90s' }
+    const text = Object.values(textOf({ flags }))[0]!
+    expect(parse(text)).toEqual({
+      maxWait: '1m30s',
+      pod: { shmSize: '8Gi' },
+      apiKeySecret: 'vllm-keys/key',
+    })
+    expect(container({ flags }).env).toContainEqual({
+      name: 'VLLM_CHILL_BACKEND_API_KEY',
+      valueFrom: { secretKeyRef: { name: 'vllm-keys', key: 'key' } },
+    })
+  })
+
   it('is understood by the program', () => {
     const given = { file, flags: { corsOrigins: 'https://a,https://b', hold: false } }
     const text = Object.values(textOf(given))[0]!
@@ -265,7 +279,7 @@ describe('the configuration of the program', () => {
     expect(refusal({ flags: { apiKeys: 'k-1' } })).toContain('--api-keys-secret')
     expect(refusal({ flags: { operationsToken: 'k-2' } })).toContain('--operations-token-secret')
     expect(refusal({ flags: { backendApiKey: 'k-3' } })).toContain('--api-key-secret')
-    expect(refusal({ flags: { models: './m' } })).toContain('kubectl apply -f')
+    expect(refusal({ flags: { models: './m' } })).toContain('models:')
     expect(refusal({ file: 'host: 127.0.0.1' })).toContain('host:')
     expect(refusal({ file: 'driver: process' })).toContain('driver:')
     const env = 'backends:\n  - name: big\n    env: { HF_TOKEN: hf_abc }'
