@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { specSchema } from '../src/catalogue/index.ts'
 import { backendFields, groups, settingsReference } from '../src/config/index.ts'
+import { permissions } from '../src/installation/permissions.ts'
 import { errorCodes } from '../src/errors/index.ts'
 
 /** What stands between `<!-- generated: NAME -->` and `<!-- end -->` in the pages, as Markdown. */
@@ -9,6 +10,7 @@ export const tables: Readonly<Record<string, () => string>> = {
   backends: backendTable,
   models: modelTable,
   errors: errorTable,
+  permissions: permissionTable,
 }
 
 function settingTables(): string {
@@ -100,4 +102,19 @@ function table(headings: readonly string[], rows: readonly (readonly string[])[]
   const line = (cells: readonly string[]) =>
     `| ${cells.map((cell) => cell.replaceAll('|', String.raw`\|`)).join(' | ')} |`
   return [line(headings), line(headings.map(() => '---')), ...rows.map(line)].join('\n')
+}
+
+function permissionTable(): string {
+  const conditions = {
+    enableModelSwitch: 'with model switching',
+    portForward: 'outside a cluster only, by your own kubeconfig',
+  }
+  const rows = permissions.map(({ group, resource, verbs, why, onlyWith }) => [
+    code(resource),
+    group === '' ? 'core' : code(group),
+    verbs.map(code).join(', '),
+    onlyWith === undefined ? 'always' : conditions[onlyWith],
+    why,
+  ])
+  return table(['Resource', 'Group', 'Verbs', 'Needed', 'To'], rows)
 }
