@@ -31,7 +31,7 @@ export interface ServerRule {
 type JsonSchema = z.core.JSONSchema.JSONSchema
 
 /** Keywords that mean the same on both sides. */
-const shared = ['description', 'enum', 'pattern', 'format', 'minLength', 'minItems'] as const
+const shared = ['description', 'enum', 'format', 'minLength', 'minItems'] as const
 
 /**
  * A zod schema in Kubernetes' words. What these cannot say is left to the program, so that the server
@@ -48,6 +48,7 @@ function structural(schema: JsonSchema): StructuralSchema {
   return {
     type: schema.type as StructuralSchema['type'],
     ...words,
+    ...patternOf(schema),
     ...boundsOf(schema),
     ...defaultOf(schema),
     ...(schema.items && { items: structural(schema.items as JsonSchema) }),
@@ -82,6 +83,11 @@ function fieldsOf({ type, properties, required, additionalProperties }: JsonSche
   return isTyped
     ? { additionalProperties: structural(additionalProperties) }
     : { 'x-kubernetes-preserve-unknown-fields': true as const }
+}
+
+/** To a format that the server knows, zod adds a long pattern of its own. */
+function patternOf({ pattern, format }: JsonSchema) {
+  return pattern === undefined || format !== undefined ? {} : { pattern }
 }
 
 /** zod bounds every integer by what a double holds, which is worth no word. */

@@ -5,6 +5,8 @@ import type { VllmModelObject } from '../api/index.ts'
 export interface LiveModels {
   /** By name. */
   readonly objects: ReadonlyMap<string, VllmModelObject>
+  /** Why they cannot be followed at the moment, in words; what was known stays. */
+  readonly trouble: string | undefined
   /** Called after each change, also of a status alone; returns the way to stop it. */
   onChange(listener: () => void): () => void
 }

@@ -1,0 +1,9 @@
+export { openClusterCatalogue, type ClusterCatalogueOptions } from './catalogue.ts'
+export { createModelStatus, type ModelStatusOptions } from './status-writer.ts'
+export type {
+  ClusterCatalogue,
+  Finding,
+  LiveModels,
+  ModelReport,
+  ModelStatusWriter,
+} from './types.ts'
