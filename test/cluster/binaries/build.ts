@@ -2,6 +2,7 @@ import { copyFile, mkdir, readdir, rename, symlink, writeFile } from 'node:fs/pr
 import { join } from 'node:path'
 import { aptGet, debianArchive, installPackages } from './debian.ts'
 import { binaryNames } from './find.ts'
+import { mendReflection } from './mend-reflection.ts'
 import { run, type Say } from './run.ts'
 
 /** The Go that this Kubernetes compiles with; newer ones refuse its vendored sources. */
@@ -55,6 +56,7 @@ export async function buildBinaries(folder: string, say: Say): Promise<string> {
   await run('tar', ['--extract', '--strip-components=1', '--file', join(sources, tarball)], {
     cwd: tree,
   })
+  await mendReflection(tree)
 
   const commands = binaryNames.filter((name) => name !== 'etcd')
   say(`${commands.join(', ')}: compiling, which takes about five minutes`)

@@ -19,9 +19,12 @@ export const howToGetBinaries =
   'no Kubernetes control plane here: set KUBEBUILDER_ASSETS (as setup-envtest does), ' +
   'or run `node test/cluster/binaries/ensure.ts` on Debian 12'
 
+/** Another name wherever something else is built, so that an old cache is not taken for the new one. */
+const build = 'kube-1.20.2-2'
+
 /** Where binaries that we built ourselves are kept, for every checkout of this user. */
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
-  return join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'vllm-chill', 'kube')
+  return join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'vllm-chill', build)
 }
 
 /**
