@@ -1,7 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import type { BackendFact } from '../../../machines/index.ts'
-import type { Fleet } from '../../admission/index.ts'
 import type { Settings } from '../../config/index.ts'
 import {
   connect,
@@ -15,10 +13,7 @@ import {
 import type { Log } from '../../telemetry/index.ts'
 import { definitionsOf } from './backends.ts'
 import type { Ground } from './ground.ts'
-import { modelReports } from './model-reports.ts'
-
-/** A follower must hear of a use in the time that the status allows it to be late. */
-const reportEveryMs = 30_000
+import { createModelReporter } from './model-reporter.ts'
 
 /** Models as VLLMModels, backends as Deployments of a cluster. */
 export async function openClusterGround(settings: Settings, log: Log): Promise<Ground> {
@@ -53,53 +48,16 @@ export async function openClusterGround(settings: Settings, log: Log): Promise<G
     leads: () => driver.leads,
     log: driverLog,
   })
-  let fleet: Fleet | undefined
-  const history = { lastUsed: new Map<string, Date>(), lastLoadMs: new Map<string, number>() }
-  const report = () => {
-    if (fleet) status.report(modelReports(fleet.status(), catalogue, history))
-  }
-  const stopListening = catalogue.subscribe(report)
-  const timer = setInterval(report, reportEveryMs).unref()
-
-  function tellEvent(fact: BackendFact): void {
-    const sourceOf = (model: string) => catalogue.models.get(model)?.source
-    if (fact.type === 'ready') {
-      history.lastLoadMs.set(fact.model, fact.loadMs)
-      const source = sourceOf(fact.model)
-      const seconds = Math.round(fact.loadMs / 1_000)
-      if (source)
-        status.event(source, 'Normal', 'Loaded', `ready on ${fact.backend} after ${seconds} s`)
-    } else if (fact.type === 'start failed') {
-      const source = sourceOf(fact.failure.model)
-      if (source) status.event(source, 'Warning', 'Failed', fact.failure.message)
-    }
-  }
-
+  const reporter = createModelReporter(catalogue, status)
   return {
     catalogue,
     driver,
     backends: definitionsOf(settings, catalogue),
-    attach(attached) {
-      fleet = attached
-      report()
-    },
-    onRequest(model) {
-      history.lastUsed.set(model, new Date())
-    },
-    onFact(fact) {
-      tellEvent(fact)
-      report()
-    },
-    onTransition({ from, to, model, backend }) {
-      const source = model === undefined ? undefined : catalogue.models.get(model)?.source
-      const isUnloaded = /unloading|scalingDown/.test(to) && /^ready|draining|rechecking/.test(from)
-      if (isUnloaded && source)
-        status.event(source, 'Normal', 'Unloaded', `${backend} gives its GPU back`)
-      report()
-    },
+    attach: (fleet) => reporter.attach(fleet),
+    onFact: (fact) => reporter.onFact(fact),
+    onTransition: (transition) => reporter.onTransition(transition),
     async close() {
-      stopListening()
-      clearInterval(timer)
+      reporter.close()
       await status.close()
       await catalogue.close()
     },

@@ -14,8 +14,6 @@ export interface Ground {
   /** Is told what becomes of the backends. */
   readonly onTransition?: (transition: Transition) => void
   readonly onFact?: (fact: BackendFact) => void
-  /** A request for a model has been answered. */
-  readonly onRequest?: (model: string) => void
   /** Called once, before the first request; the ground may look at the fleet from then on. */
   readonly attach?: (fleet: Fleet) => void
   /** After the driver is closed. */

@@ -48,10 +48,7 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
     },
     log,
     ready: () => fleet.ready(),
-    onRequest(record) {
-      tellRequest(log, record)
-      if (record.model !== undefined) ground.onRequest?.(record.model)
-    },
+    onRequest: (record) => tellRequest(log, record),
   })
 
   const operations = { fleet, catalogue, version, token: settings.operationsToken, log }

@@ -33,7 +33,7 @@ export function statusPatch(
     const found = live[field as keyof ModelStatus] ?? null
     return !isDeepStrictEqual(found, value)
   })
-  if (changed.length === 0 || changed.every((change) => isNoNews(change, live))) return undefined
+  if (changed.every((change) => isNoNews(change, live))) return undefined
   return { ...Object.fromEntries(changed), lastUpdated: written(now) }
 }
 
