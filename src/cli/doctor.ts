@@ -1,6 +1,6 @@
 import type { CAC } from 'cac'
 import { registerSettings, settingsFromFlags } from '../config/index.ts'
-import { diagnose, type Check } from '../installation/index.ts'
+import type { Check } from '../installation/index.ts'
 import { clusterLog } from './cluster.ts'
 import type { Terminal } from './terminal.ts'
 import { version } from './version.ts'
@@ -13,6 +13,7 @@ export function registerDoctor(cli: CAC, terminal: Terminal): void {
   registerSettings(command)
     .example('  $ vllm-chill doctor --namespace ai-apps --enable-model-switch')
     .action(async (options: Record<string, unknown>) => {
+      const { diagnose } = await import('../installation/index.ts')
       const flags = settingsFromFlags(options, ['json'], cli.rawArgs)
       const place = { flags, own: {}, env: terminal.env, version }
       const checks = await diagnose(place, clusterLog(terminal))

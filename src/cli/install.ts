@@ -1,5 +1,4 @@
 import type { CAC } from 'cac'
-import { install, planInstallation, reachCluster } from '../installation/index.ts'
 import { clusterLog, timeoutOption } from './cluster.ts'
 import { installationWords, withInstallationFlags } from './installation-flags.ts'
 import type { Terminal } from './terminal.ts'
@@ -15,6 +14,8 @@ export function registerInstall(cli: CAC, terminal: Terminal): void {
     .example('  $ vllm-chill install --namespace ai-apps --enable-model-switch --dry-run')
     .example('  $ vllm-chill install --namespace ai-apps --enable-model-switch')
     .action(async (options: Record<string, unknown>) => {
+      const { install, planInstallation, reachCluster } = await import('../installation/index.ts')
+      const timeoutMs = timeoutOption(cli)
       const words = installationWords(options, cli.rawArgs, ['dryRun', 'force', 'timeout'])
       const asked = planInstallation({ ...words, env: terminal.env, version })
       const { api, plan } = reachCluster(asked, clusterLog(terminal))
@@ -23,7 +24,7 @@ export function registerInstall(cli: CAC, terminal: Terminal): void {
         plan,
         dryRun: options['dryRun'] === true,
         force: options['force'] === true,
-        timeoutMs: timeoutOption(cli),
+        timeoutMs,
         tell: terminal.print,
       })
       if (options['dryRun'] === true) terminal.print('Nothing was changed.')

@@ -1,11 +1,5 @@
 import type { CAC } from 'cac'
-import {
-  installationManifests,
-  kubeVersionFlag,
-  planInstallation,
-  toYaml,
-} from '../installation/index.ts'
-import { installationWords, withInstallationFlags } from './installation-flags.ts'
+import { installationWords, kubeVersionFlag, withInstallationFlags } from './installation-flags.ts'
 import type { Terminal } from './terminal.ts'
 import { version } from './version.ts'
 
@@ -19,7 +13,9 @@ export function registerManifests(cli: CAC, terminal: Terminal): void {
     .option(kubeVersionFlag.flag, kubeVersionFlag.meaning)
     .example('  $ vllm-chill manifests --namespace ai-apps | kubectl apply --server-side -f -')
     .example('  $ vllm-chill manifests --enable-model-switch --network-policy > vllm-chill.yaml')
-    .action((options: Record<string, unknown>) => {
+    .action(async (options: Record<string, unknown>) => {
+      const { installationManifests, planInstallation, toYaml } =
+        await import('../installation/index.ts')
       const words = installationWords(options, cli.rawArgs)
       const plan = planInstallation({ ...words, env: terminal.env, version })
       terminal.print(toYaml(installationManifests(plan)).trimEnd())

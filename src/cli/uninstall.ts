@@ -1,5 +1,4 @@
 import type { CAC } from 'cac'
-import { planPlace, reachCluster, uninstall } from '../installation/index.ts'
 import { clusterLog, timeoutOption } from './cluster.ts'
 import { registerSettings, settingsFromFlags } from '../config/index.ts'
 import type { Terminal } from './terminal.ts'
@@ -16,6 +15,8 @@ export function registerUninstall(cli: CAC, terminal: Terminal): void {
   registerSettings(command)
     .example('  $ vllm-chill uninstall --namespace ai-apps --dry-run')
     .action(async (options: Record<string, unknown>) => {
+      const { planPlace, reachCluster, uninstall } = await import('../installation/index.ts')
+      const timeoutMs = timeoutOption(cli)
       const own = ['dryRun', 'crd', 'yes', 'timeout']
       const flags = settingsFromFlags(options, own, cli.rawArgs)
       const asked = planPlace({ flags, own: {}, env: terminal.env, version })
@@ -24,7 +25,7 @@ export function registerUninstall(cli: CAC, terminal: Terminal): void {
         crd: options['crd'] === true,
         yes: options['yes'] === true,
         dryRun: options['dryRun'] === true,
-        timeoutMs: timeoutOption(cli),
+        timeoutMs,
         tell: terminal.print,
       })
       return 0

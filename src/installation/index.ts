@@ -9,12 +9,7 @@ export {
 } from './doctor/index.ts'
 export { install, type InstallOptions } from './install.ts'
 export { installationManifests, terminationGraceSeconds } from './manifests/index.ts'
-export {
-  installationFlags,
-  kubeVersionFlag,
-  readInstallationOptions,
-  type InstallationFlag,
-} from './options.ts'
+export type { InstallationFlag } from './options.ts'
 export {
   permissions,
   permissionsFor,

@@ -2,63 +2,22 @@ import { ConfigError } from '../config/index.ts'
 import { minorOf } from './server-version.ts'
 import type { IngressOptions, InstallationOptions, SecretKey } from './plan.ts'
 
-/** A flag of the commands that make manifests, beside those of the settings. */
-export interface InstallationFlag {
-  /** As cac takes it: `--replicas <number>`. */
-  readonly flag: string
-  readonly meaning: string
-}
-
-/** Camel-cased, as cac hands them over. */
-export const installationFlags = {
-  programImage: {
-    flag: '--program-image <image>',
-    meaning:
-      'Image of vllm-chill itself (default: ghcr.io/efortin/vllm-chill with the tag of this release)',
-  },
-  programPullSecret: {
-    flag: '--program-pull-secret <name>',
-    meaning: 'Secret to pull that image with; may be given several times',
-  },
-  replicas: {
-    flag: '--replicas <number>',
-    meaning: 'Programs that run at once; one leads, the others serve what is warm (default: 1)',
-  },
-  apiKeysSecret: {
-    flag: '--api-keys-secret <name/key>',
-    meaning: 'Secret with the keys of clients, one a line (default key: api-keys)',
-  },
-  operationsTokenSecret: {
-    flag: '--operations-token-secret <name/key>',
-    meaning: "Secret with the token of the operators' side (default key: token)",
-  },
-  ingressHost: { flag: '--ingress-host <host>', meaning: 'Add an Ingress for this host' },
-  ingressClass: { flag: '--ingress-class <name>', meaning: 'Class of the Ingress' },
-  ingressTlsSecret: {
-    flag: '--ingress-tls-secret <name>',
-    meaning: 'Secret with the certificate of the Ingress',
-  },
-  networkPolicy: {
-    flag: '--network-policy',
-    meaning: 'Add a NetworkPolicy: only vllm-chill reaches vLLM',
-  },
-  podDisruptionBudget: {
-    flag: '--pod-disruption-budget',
-    meaning: 'Add a PodDisruptionBudget: one program always stays',
-  },
-  serviceMonitor: {
-    flag: '--service-monitor',
-    meaning: 'Add a ServiceMonitor for the Prometheus operator',
-  },
-  crd: { flag: '--no-crd', meaning: 'Leave out the CustomResourceDefinition' },
-  createNamespace: { flag: '--no-create-namespace', meaning: 'Leave out the Namespace' },
-} as const satisfies Record<string, InstallationFlag>
-
-/** The server's own version is known only where a server is asked. */
-export const kubeVersionFlag: InstallationFlag = {
-  flag: '--kube-version <1.N>',
-  meaning: 'Version of the server, for what not all of them take (default: what all take)',
-}
+/** Flags of an installation beside those of the settings, by the names that cac gives them. */
+export type InstallationFlag =
+  | 'programImage'
+  | 'programPullSecret'
+  | 'replicas'
+  | 'apiKeysSecret'
+  | 'operationsTokenSecret'
+  | 'ingressHost'
+  | 'ingressClass'
+  | 'ingressTlsSecret'
+  | 'networkPolicy'
+  | 'podDisruptionBudget'
+  | 'serviceMonitor'
+  | 'crd'
+  | 'createNamespace'
+  | 'kubeVersion'
 
 export const repository = 'ghcr.io/efortin/vllm-chill'
 
@@ -71,7 +30,7 @@ export function readInstallationOptions(
   version: string,
 ): InstallationOptions {
   const problems: string[] = []
-  const text = (name: keyof typeof installationFlags | 'kubeVersion'): string | undefined => {
+  const text = (name: InstallationFlag): string | undefined => {
     const value = flags[name]
     if (value === undefined) return undefined
     if (typeof value === 'string' && value !== '') return value
@@ -79,15 +38,12 @@ export function readInstallationOptions(
     problems.push(`${flagOf(name)}: needs one value`)
     return undefined
   }
-  const name = (flag: keyof typeof installationFlags): string | undefined => {
+  const name = (flag: InstallationFlag): string | undefined => {
     const value = text(flag)
     if (value !== undefined && !isName(value)) problems.push(notAName(flag, value))
     return value
   }
-  const secret = (
-    flag: keyof typeof installationFlags,
-    fallback: string,
-  ): SecretKey | undefined => {
+  const secret = (flag: InstallationFlag, fallback: string): SecretKey | undefined => {
     const value = text(flag)
     if (value === undefined) return undefined
     const [name = '', key = fallback, ...rest] = value.split('/')
@@ -152,10 +108,10 @@ function isName(text: string): boolean {
   return text.length <= 253 && /^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$/.test(text)
 }
 
-function notAName(name: keyof typeof installationFlags, value: string): string {
+function notAName(name: InstallationFlag, value: string): string {
   return `${flagOf(name)}: ${value} is no name that Kubernetes takes; expected lower-case letters, digits, dashes and dots`
 }
 
-function flagOf(name: string): string {
+function flagOf(name: InstallationFlag): string {
   return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
 }

@@ -27,6 +27,8 @@ interface Target {
 }
 
 const pauseMs = 500
+/** They go after what belongs to them: pods that end their streams, models. */
+const slow: ReadonlySet<Kind> = new Set(['Deployment', 'CustomResourceDefinition'])
 
 /**
  * Removes what is of this installation: first the program, so that it makes nothing anew, then what it
@@ -121,12 +123,11 @@ async function remove(options: UninstallOptions, target: Target): Promise<boolea
   const propagation = kind === 'Deployment' ? 'Foreground' : 'Background'
   const wasThere = await inWords(() => cluster.api.remove(kind, name, { propagation, ...call }))
   if (!wasThere) return false
-  if (kind === 'Deployment') await untilGone(options, target)
+  if (slow.has(kind)) await untilGone(options, target)
   tell(`${kind} ${name} removed`)
   return true
 }
 
-/** Its pods go first: they end their streams, and give their GPUs back. */
 async function untilGone(options: UninstallOptions, { kind, name }: Target): Promise<void> {
   const { cluster, timeoutMs, signal } = options
   const call = signal ? { signal } : {}
@@ -134,7 +135,7 @@ async function untilGone(options: UninstallOptions, { kind, name }: Target): Pro
   while ((await inWords(() => cluster.api.get(kind, name, call))) !== undefined) {
     if (performance.now() > deadline) {
       throw new InstallationFailed(
-        `${kind} ${name}: its pods have not ended after ${Math.round(timeoutMs / 1000)} s; they may still answer somebody. Run it again later`,
+        `${kind} ${name}: what belongs to it has not ended after ${Math.round(timeoutMs / 1000)} s; pods may still answer somebody. Run it again later`,
       )
     }
     await setTimeout(pauseMs, undefined, call)

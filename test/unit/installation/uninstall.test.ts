@@ -101,6 +101,8 @@ describe('uninstall', () => {
     const { api } = fake
     const stubborn = { ...api, remove: () => Promise.resolve(true) } as typeof api
     const cluster = { api: stubborn, plan, modelsEverywhere: () => Promise.resolve(models) }
-    await expect(run({ cluster, timeoutMs: -1 })).rejects.toThrow(/have not ended/)
+    await expect(run({ cluster, timeoutMs: -1 })).rejects.toThrow(
+      /^Deployment vllm-chill: what belongs to it has not ended/,
+    )
   })
 })
