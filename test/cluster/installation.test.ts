@@ -123,9 +123,7 @@ describe.skipIf(findBinaries() === undefined)('an installation', () => {
       'stands below examples/: %s',
       async (file) => {
         // Of budgets this server knows only an older version.
-        const documents = parseAllDocuments(
-          readFileSync(new URL(`../../examples/${file}`, import.meta.url), 'utf8'),
-        )
+        const documents = parseAllDocuments(textOf(file))
         const known = documents.filter((one) => one.get('apiVersion') !== 'policy/v1')
         const own = known.filter((one) => one.get('kind') !== 'VLLMModel')
         const printed = own.map(String).join('---\n')
@@ -314,7 +312,56 @@ describe.skipIf(findBinaries() === undefined)('an installation', () => {
       expect(of('CustomResourceDefinition')).toMatchObject({ found: 'is not installed' })
     })
   })
+
+  it.skipIf(kubectl === undefined)(
+    'by the seed of all examples serves a model, and then the other one on the same GPU',
+    async () => {
+      const example = textOf('kubernetes-with-model-switching.yaml')
+      // The first time kubectl does not know VLLMModels yet, as the example says.
+      await apply(cluster.plane.admin, example)
+      const crd = () => api.get('CustomResourceDefinition', crdName)
+      const established = { type: 'Established', status: 'True' }
+      await eventually(
+        async () => (await crd())?.status?.conditions?.some((one) => isLike(one, established)),
+        { what: 'VLLMModels are known' },
+      )
+      const second = await apply(cluster.plane.admin, example)
+      expect(second.code, second.said).toBe(0)
+      const { metadata, status } = await eventually(
+        async () => {
+          const pods = await api.list('Pod', { labelSelector: 'app.kubernetes.io/name=vllm-chill' })
+          return pods.find((pod) => pod.status?.conditions?.some((one) => isLike(one, ready)))
+        },
+        { what: 'the program is ready' },
+      )
+      expect(metadata?.name).toContain('vllm-chill')
+      for (const model of ['qwen3-coder-30b-fp8', 'deepseek-r1-fp8']) {
+        const response = await fetch(`http://${status?.podIP}:8080/v1/chat/completions`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ model, messages: [{ role: 'user', content: 'hi' }] }),
+        })
+        const body = await response.text()
+        expect(response.status, body).toBe(200)
+        expect(JSON.parse(body)).toMatchObject({ model })
+      }
+      const gone = await asAdmin('uninstall', '--namespace', namespace, '--crd', '--yes')
+      expect(gone.code, gone.said).toBe(0)
+      expect(gone.printed).toContain('Deployment vllm removed')
+      expect(await api.list('Pod')).toEqual([])
+    },
+  )
 })
+
+const ready = { type: 'Ready', status: 'True' }
+
+const isLike = (
+  one: { readonly type: string; readonly status: string },
+  other: { readonly type: string; readonly status: string },
+) => one.type === other.type && one.status === other.status
+
+const textOf = (file: string) =>
+  readFileSync(new URL(`../../examples/${file}`, import.meta.url), 'utf8')
 
 /** `kubectl apply` of what stands on its standard input. */
 async function apply(kubeconfig: string, manifests: string, ...flags: readonly string[]) {
