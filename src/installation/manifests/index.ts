@@ -6,8 +6,6 @@ import { ingress, networkPolicy, service } from './network.ts'
 import { namespaceObject, podDisruptionBudget, serviceMonitor } from './operation.ts'
 import { program } from './program.ts'
 
-export { terminationGraceSeconds } from './program.ts'
-
 /** Everything of an installation, each after what it needs. */
 export function installationManifests(plan: InstallationPlan): readonly Manifest[] {
   const wanted = [

@@ -112,7 +112,7 @@ function container(plan: InstallationPlan): V1Container {
  * Longer than a shutdown may take, so that no stream is cut by it. A pod that has nothing to finish ends
  * at once, whatever its grace.
  */
-export function terminationGraceSeconds(
+function terminationGraceSeconds(
   settings: Pick<Settings, 'shutdownDelayMs' | 'drainDeadlineMs' | 'drainDeadlineAction'>,
 ): number {
   const { shutdownDelayMs, drainDeadlineMs, drainDeadlineAction } = settings
