@@ -24,6 +24,7 @@ export interface ModelStatusOptions {
 interface Written {
   /** As the API answered. */
   readonly object: VllmModelObject
+  /** What was to be said. */
   readonly text: string
 }
 
@@ -89,14 +90,14 @@ export function createModelStatus(options: ModelStatusOptions): ModelStatusWrite
     const status = statusPatch(report, object, new Date())
     if (status === undefined) return true
     // A server whose schema lacks a field drops it; writing it again would never end.
-    const { lastUpdated: _, ...words } = status
-    const text = JSON.stringify(words)
+    const text = textOf(report, object)
     const last = written.get(source)
     if (last !== undefined && last.object === object && last.text === text) return true
     try {
       const { name = '' } = object.metadata
       const call = { subresource: 'status', signal: end.signal } as const
-      written.set(source, { object: await api.patch('VLLMModel', name, { status }, call), text })
+      const answer = await api.patch('VLLMModel', name, { status }, call)
+      written.set(source, { object: answer, text: textOf(report, answer) })
       if (troubles.delete(source)) log.info({ source }, `the status of ${source} is written again`)
       return true
     } catch (error) {
@@ -126,6 +127,8 @@ export function createModelStatus(options: ModelStatusOptions): ModelStatusWrite
   return {
     report(next) {
       reports = next
+      const sources = new Set(next.map(({ source }) => source))
+      for (const source of written.keys()) if (!sources.has(source)) written.delete(source)
       settleSoon()
     },
     event(source, type, reason, message) {
@@ -148,6 +151,11 @@ export function createModelStatus(options: ModelStatusOptions): ModelStatusWrite
     clearTimeout(tooLate)
     end.abort()
   }
+}
+
+function textOf(report: ModelReport, { metadata }: VllmModelObject): string {
+  const minute = report.lastUsed && Math.floor(report.lastUsed.getTime() / 60_000)
+  return JSON.stringify({ ...report, lastUsed: minute, generation: metadata.generation })
 }
 
 function pauseAfter(failures: number): number {
