@@ -95,6 +95,11 @@ export function supervise(options: SupervisionOptions): Supervision {
       },
       error: (error) => log.error({ backend: name, err: error }, `${name}: the actor failed`),
     })
+    // Told before anybody could hear it.
+    const refused = Object.keys(actor.getSnapshot().context.refusals)
+    if (refused.length > 0) {
+      options.onFact({ type: 'models refused', backend: name, models: refused })
+    }
     // Who asked while nobody knew yet what is there.
     const gate = gates.get(name)
     if (gate) actor.send({ type: 'demand changed', demand: gate.demand() })

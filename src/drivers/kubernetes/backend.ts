@@ -250,20 +250,26 @@ export class Backend {
     signal: AbortSignal,
   ): Promise<StartError> {
     if (wantsLog === undefined) return new StartError(failure)
+    const { pod, container, previous } = wantsLog
+    // A container that ended is started again at once, and what it wrote is then of the run before.
+    const log = await this.#readLog(pod, container, previous, signal)
+    if (log.length > 0 || previous) return new StartError({ ...failure, log })
+    return new StartError({ ...failure, log: await this.#readLog(pod, container, true, signal) })
+  }
+
+  async #readLog(
+    pod: string,
+    container: string,
+    previous: boolean,
+    signal: AbortSignal,
+  ): Promise<readonly string[]> {
     const { api, log } = this.#parts.options
     try {
-      const { pod, previous, container } = wantsLog
-      const lines = await api.podLog(pod, {
-        tailLines: logLines,
-        previous,
-        signal,
-        ...(container !== undefined && { container }),
-      })
-      return new StartError({ ...failure, log: lines })
+      return await api.podLog(pod, { container, tailLines: logLines, previous, signal })
     } catch (error) {
       signal.throwIfAborted()
-      log.warn({ pod: wantsLog.pod, err: error }, 'the log of the container cannot be read')
-      return new StartError(failure)
+      log.warn({ pod, container, err: error }, `the log of pod ${pod} cannot be read`)
+      return []
     }
   }
 
@@ -366,12 +372,8 @@ export class Backend {
   }
 
   /** The resources of a model before anybody asks, so that all is seen to be well; without a replica. */
-  async ensureAtRest(model: CatalogueModel): Promise<void> {
-    const { api } = this.#parts.options
-    const signal = this.#closing.signal
-    if ((await api.get('Deployment', this.#parts.place.deployment, { signal })) !== undefined)
-      return
-    await this.#provision.ensure(model, signal, { atRest: true })
+  async #ensureAtRest(model: CatalogueModel): Promise<void> {
+    await this.#provision.ensure(model, this.#closing.signal, { atRest: true })
   }
 
   close(): void {
@@ -623,7 +625,7 @@ export class Backend {
     if (!model) return
     this.#wasEnsured = true
     try {
-      await this.ensureAtRest(model)
+      await this.#ensureAtRest(model)
     } catch (error) {
       this.#wasEnsured = false
       if (this.#closing.signal.aborted || error instanceof NotLeading) return

@@ -43,6 +43,14 @@ interface Live {
 export function createProvision({ api, place, leadership, log }: ProvisionOptions) {
   const putRightAt = new Map<string, number>()
   const { installation } = place
+  /** One change at a time: two that make the same things would meet half-way. */
+  let last: Promise<unknown> = Promise.resolve()
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const next = last.then(work, work)
+    last = next.catch(() => undefined)
+    return next
+  }
+
   const mayWrite = (live: KubernetesObject | undefined) =>
     live === undefined || isOurs(live, installation)
 
@@ -80,13 +88,14 @@ export function createProvision({ api, place, leadership, log }: ProvisionOption
     { atRest = false } = {},
   ): Promise<void> {
     const live = await read(signal)
+    if (atRest && live.deployment) return
     assertPossible(model, live.deployment)
     const wanted = desiredObjects(place, model.manifest, model.facts.revision)
     leadership.assertLeads()
     await ensureConfigMap(live.configMap, wanted.configMap, model, signal)
     if (mayWrite(live.service)) await put(wanted.service, live.service, signal)
     if (live.deployment === undefined) await create(wanted.deployment, signal)
-    else if (mayWrite(live.deployment) && !atRest) {
+    else if (mayWrite(live.deployment)) {
       await releaseReplicas(live.deployment, signal)
       await put(wanted.deployment, live.deployment, signal)
     }
@@ -191,7 +200,11 @@ export function createProvision({ api, place, leadership, log }: ProvisionOption
     }
   }
 
-  return { ensure, repair, read, whyImpossible }
+  return {
+    ensure: (...args: Parameters<typeof ensure>) => inTurn(() => ensure(...args)),
+    repair: (...args: Parameters<typeof repair>) => inTurn(() => repair(...args)),
+    whyImpossible,
+  }
 }
 
 export type Provision = ReturnType<typeof createProvision>

@@ -259,7 +259,7 @@ export function createApi(connection: Connection, options: ApiOptions): Api {
       const text = await transport.text({
         method: 'GET',
         path: pathOf('Pod', namespace, { name: pod, subresource: 'log' }),
-        query: { container, tailLines, previous },
+        query: { container, tailLines, ...(previous && { previous }) },
         what: `read the log of Pod ${namespace}/${pod}`,
         signal,
         timeoutMs,
