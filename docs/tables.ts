@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { specSchema } from '../src/catalogue/index.ts'
+import { specSchema, statusSchema } from '../src/catalogue/index.ts'
 import { backendFields, groups, settingsReference } from '../src/config/index.ts'
 import { permissions } from '../src/installation/permissions.ts'
 import { errorCodes } from '../src/errors/index.ts'
@@ -9,6 +9,8 @@ export const tables: Readonly<Record<string, () => string>> = {
   settings: settingTables,
   backends: backendTable,
   models: modelTable,
+  modelStatus: () => fieldTable(statusSchema),
+  modelConditions: () => fieldTable(statusSchema.shape.conditions.unwrap().element),
   errors: errorTable,
   permissions: permissionTable,
 }
@@ -49,6 +51,8 @@ interface FieldSchema {
   readonly default?: unknown
   readonly description?: string
   readonly pattern?: string
+  readonly format?: string
+  readonly additionalProperties?: FieldSchema
 }
 
 function modelTable(): string {
@@ -63,11 +67,20 @@ function modelTable(): string {
   return table(['Field', 'Value', 'Default', 'Meaning'], rows)
 }
 
+/** Of what the program writes: nothing is required, nothing is filled in. */
+function fieldTable(schema: z.ZodType): string {
+  const { properties } = z.toJSONSchema(schema)
+  const fields = Object.entries(properties as Record<string, FieldSchema>)
+  const rows = fields.map(([name, field]) => [code(name), allowed(field), field.description ?? ''])
+  return table(['Field', 'Value', 'Meaning'], rows)
+}
+
 function allowed(field: FieldSchema): string {
   if (field.enum) return field.enum.map((word) => code(word === '' ? '""' : word)).join(', ')
   if (field.anyOf) return field.anyOf.map(allowed).join(' or ')
   if (field.type === 'array') return `list of ${field.items ? allowed(field.items) : 'values'}`
-  if (field.type === 'object') return 'map of text'
+  if (field.type === 'object') return field.additionalProperties?.type ? 'map of text' : 'map'
+  if (field.format === 'date-time') return 'time'
   if (field.type === 'string') return field.pattern?.includes('ms|s|m|h') ? 'duration' : 'text'
   return `${field.type ?? 'value'}${range(field)}`
 }

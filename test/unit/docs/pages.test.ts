@@ -5,8 +5,10 @@ import { staleFiles } from '../../../docs/generate.ts'
 import { parseManifests, validateManifests } from '../../../src/catalogue/index.ts'
 import { loadSettings } from '../../../src/config/index.ts'
 
-const page = readFileSync(new URL('../../../docs/configuration.md', import.meta.url), 'utf8')
-const examples = [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => text ?? '')
+const examples = ['configuration.md', 'models.md'].flatMap((name) => {
+  const page = readFileSync(new URL(`../../../docs/${name}`, import.meta.url), 'utf8')
+  return Array.from(page.matchAll(/```yaml\n([\s\S]*?)```/g), ([, text = '']) => text)
+})
 
 describe('the pages', () => {
   test('say what the code says', async () => {
