@@ -3,6 +3,7 @@ import { TLSSocket } from 'node:tls'
 import type { ChillError, ErrorCode } from '../errors/index.ts'
 import { errorBody, errorEvent, errorHeaders } from './error-answer.ts'
 import { answeredHeaders, headerValue } from './headers.ts'
+import { ResponseWriter } from './response-writer.ts'
 import type { Api } from './routes.ts'
 
 /** Bytes kept of an answer that must be turned into an event. */
@@ -25,6 +26,7 @@ export class Answer {
   committed = false
 
   readonly #res: ServerResponse
+  readonly #writer: ResponseWriter
   readonly #requestId: string
   readonly #cors: readonly string[]
   readonly #api: Api
@@ -37,6 +39,7 @@ export class Answer {
 
   constructor(res: ServerResponse, requestId: string, cors: readonly string[], api: Api) {
     this.#res = res
+    this.#writer = new ResponseWriter(res)
     this.#requestId = requestId
     this.#cors = cors
     this.#api = api
@@ -51,7 +54,7 @@ export class Answer {
   comment(text: string): void {
     if (!this.committed) {
       this.committed = true
-      this.#res.writeHead(200, [
+      this.#writer.writeHead(200, 'OK', [
         'content-type',
         'text/event-stream; charset=utf-8',
         'cache-control',
@@ -59,9 +62,9 @@ export class Answer {
         ...this.#ours(),
       ])
     }
-    const line = `: ${text}\n\n`
+    const line = Buffer.from(`: ${text}\n\n`)
     this.bytes += line.length
-    this.#res.write(line)
+    this.#writer.write(line)
   }
 
   /** The backend's head. */
@@ -74,15 +77,11 @@ export class Answer {
     }
     this.#kind = isStream ? Kind.stream : Kind.plain
     this.#hasLength = headerValue(headers, 'content-length') !== undefined
-    this.#res.writeHead(status, statusText, answeredHeaders(headers, this.#ours()))
-    // Node sends a head with the first bytes; a backend that thinks for a while must not hide it.
-    process.nextTick(flushIfQuiet, this)
+    this.#writer.writeHead(status, statusText, answeredHeaders(headers, this.#ours()))
   }
 
   /** False when the client reads more slowly than the backend writes. */
   data(chunk: Buffer): boolean {
-    // An empty chunk would end a chunked answer.
-    if (chunk.length === 0) return true
     if (this.#kind === Kind.collected) {
       this.#collectedBytes += chunk.length
       if (this.#collectedBytes <= longestCollected) this.#collected.push(Buffer.from(chunk))
@@ -90,17 +89,15 @@ export class Answer {
     }
     if (this.#kind === Kind.stream) this.#remembersTail(chunk)
     this.bytes += chunk.length
-    return this.#res.write(chunk)
+    return this.#writer.write(chunk)
   }
 
   end(trailers: readonly string[]): void {
     if (this.#kind === Kind.collected) {
-      this.#res.end(this.#collectedAsEvent())
+      this.#endWith(this.#collectedAsEvent())
       return
     }
-    if (trailers.length > 0 && this.#res.chunkedEncoding)
-      this.#res.addTrailers(pairs(answeredHeaders(trailers, [])))
-    this.#res.end()
+    this.#writer.end(trailers.length === 0 ? trailers : answeredHeaders(trailers, []))
   }
 
   /** Answers with an error of ours, in whatever form is still possible. */
@@ -110,7 +107,7 @@ export class Answer {
     this.code = error.code
     if (res.writableEnded || res.destroyed) return
     if (this.committed && this.#kind !== Kind.stream) {
-      res.end(errorEvent(error, this.#api))
+      this.#endWith(errorEvent(error, this.#api))
     } else if (res.headersSent) {
       this.#breakOff(error)
     } else {
@@ -125,18 +122,19 @@ export class Answer {
   #breakOff(error: ChillError): void {
     const res = this.#res
     if (this.#kind === Kind.stream && this.#isBetweenEvents())
-      res.write(errorEvent(error, this.#api))
+      this.#writer.write(Buffer.from(errorEvent(error, this.#api)))
+    this.#writer.flush()
     const socket = res.socket
     if (!socket) res.destroy()
-    else if (res.chunkedEncoding || this.#hasLength) socket.destroySoon()
+    else if (this.#writer.chunked || this.#hasLength) socket.destroySoon()
     // Without length and chunks, the end of the connection would be taken for the end of the answer.
     else if (socket instanceof TLSSocket) socket.destroy()
     else socket.resetAndDestroy()
   }
 
-  /** Once the backend's packet with the head is worked off and brought no data along. */
-  flushIfQuiet(): void {
-    if (this.bytes === 0 && !this.#res.writableEnded) this.#res.flushHeaders()
+  #endWith(event: string): void {
+    this.#writer.write(Buffer.from(event))
+    this.#writer.end()
   }
 
   #ours(): string[] {
@@ -177,14 +175,4 @@ export class Answer {
       this.#api,
     )
   }
-}
-
-function flushIfQuiet(answer: Answer): void {
-  answer.flushIfQuiet()
-}
-
-function pairs(flat: readonly string[]): [string, string][] {
-  const result: [string, string][] = []
-  for (let i = 0; i < flat.length; i += 2) result.push([flat[i] as string, flat[i + 1] as string])
-  return result
 }

@@ -63,12 +63,8 @@ export class Exchange implements AnswerSink {
     )
   }
 
-  /** Begins; `done` is called when the response has closed and the record is told. */
-  start(done: () => void): void {
-    this.#res.on('close', () => {
-      this.#closed()
-      done()
-    })
+  start(): void {
+    this.#res.on('close', () => this.#closed())
     this.#guarded(() => {
       this.#context.checkKey(this.#req.headers)
       this.#body = new RequestBody(
@@ -229,8 +225,9 @@ export class Exchange implements AnswerSink {
   }
 
   end(trailers: readonly string[]): void {
-    this.#finish()
+    // The client first: what else has to be done may take longer than all that was done so far.
     this.#answer.end(trailers)
+    this.#finish()
   }
 
   failed(failure: ForwardFailure): void {
