@@ -17,6 +17,10 @@ const anything = z.record(z.string(), z.unknown())
 
 const absolutePath = z.string().regex(/^\//, { error: 'must be an absolute path' })
 
+const relativePath = z.string().regex(/^(?!\/)(?!(.*\/)?\.\.(\/|$)).+/, {
+  error: 'must be a path without `..` that does not begin with /',
+})
+
 const volume = z
   .strictObject({
     pvc: name.optional().describe('A PersistentVolumeClaim of the namespace.'),
@@ -25,6 +29,7 @@ const volume = z
       .optional()
       .describe('A folder that goes with the pod, of at most this size.'),
     mountPath: absolutePath.optional().describe('Where the container sees it.'),
+    subPath: relativePath.optional().describe('A folder in it, to use no more than that.'),
   })
   .refine(
     ({ pvc, hostPath, emptyDir }) =>
@@ -39,6 +44,17 @@ const toleration = z.strictObject({
   effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']).optional(),
   tolerationSeconds: z.int().optional(),
 })
+
+const seconds = z.int().min(1).optional()
+
+/** What is not given stays as it is. */
+const probe = z.strictObject({
+  initialDelaySeconds: z.int().min(0).optional(),
+  periodSeconds: seconds,
+  timeoutSeconds: seconds,
+  failureThreshold: z.int().min(1).optional(),
+})
+const none = z.literal(false)
 
 /** What the pods of a backend look like, beside what their model says. */
 export const podSchema = z.strictObject({
@@ -65,6 +81,14 @@ export const podSchema = z.strictObject({
     .strictObject({ requests: amounts.optional(), limits: amounts.optional() })
     .optional()
     .describe('CPU, memory and more, beside the GPUs.'),
+  probes: z
+    .strictObject({
+      startup: z.union([none, probe]).optional(),
+      readiness: probe.optional(),
+      liveness: z.union([none, probe]).optional(),
+    })
+    .optional()
+    .describe('How often, and how patiently, `/health` is asked; `false` for not at all.'),
   nodeSelector: words.optional().describe('Labels that its node must have.'),
   tolerations: z.array(toleration).optional().describe('Taints that it bears.'),
   runtimeClass: name.optional().describe('Such as `nvidia`.'),

@@ -16,6 +16,7 @@ import {
   drift,
   isOurs,
   labelOf,
+  reshaping,
   validatePod,
   type BackendPlace,
 } from './resources/index.ts'
@@ -156,7 +157,7 @@ export function createProvision({ api, place, leadership, log }: ProvisionOption
   ): Promise<void> {
     const what = labelOf(wanted)
     try {
-      await api.apply(wanted, { signal })
+      await applyOver(wanted, live, { signal })
     } catch (error) {
       if (!(error instanceof ApiFault) || error.conflicts.length === 0) throw resourceError(error)
       const whose = error.conflicts.map(({ field, manager }) => `${field} by ${manager}`).join(', ')
@@ -173,7 +174,24 @@ export function createProvision({ api, place, leadership, log }: ProvisionOption
         { object: what, conflicts: error.conflicts, changes },
         `${what}: put right: ${whose}`,
       )
-      await explained(() => api.apply(wanted, { signal, force: true }))
+      await explained(() => applyOver(wanted, live, { signal, force: true }))
+    }
+  }
+
+  /** What others have left in what is ours may contradict it, and an apply takes none of it away. */
+  async function applyOver(
+    wanted: KubernetesObject,
+    live: KubernetesObject | undefined,
+    call: { signal: AbortSignal; force?: boolean },
+  ): Promise<void> {
+    try {
+      await api.apply(wanted, call)
+    } catch (error) {
+      const mayReshape = live !== undefined && wanted.kind === 'Deployment'
+      if (!(error instanceof ApiFault) || error.code !== 422 || !mayReshape) throw error
+      const patch = reshaping(wanted)
+      await api.patch('Deployment', wanted.metadata?.name ?? '', patch, { signal: call.signal })
+      await api.apply(wanted, call)
     }
   }
 

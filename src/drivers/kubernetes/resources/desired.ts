@@ -2,8 +2,11 @@ import { createHash } from 'node:crypto'
 import type { V1ConfigMap, V1Deployment, V1Service } from '@kubernetes/client-node'
 import type { VllmModel } from '../../../catalogue/index.ts'
 import { configMapData } from './config-map.ts'
+import { portName } from './container.ts'
+import { isMap } from './lists.ts'
 import { annotations, labels, podSelector } from './names.ts'
 import { podTemplate } from './pod-template.ts'
+import { longestStartSeconds } from './probes.ts'
 import type { BackendPlace } from './types.ts'
 
 export interface DesiredObjects {
@@ -42,9 +45,9 @@ export function desiredObjects(
       spec: {
         selector: podSelector(place),
         ports: [
-          { name: 'http', port: place.servicePort, targetPort: 'http', protocol: 'TCP' },
+          { name: 'http', port: place.servicePort, targetPort: portName, protocol: 'TCP' },
           // vLLM tells its metrics on the port it serves on; the original had a port for them.
-          { name: 'metrics', port: 8001, targetPort: 'http', protocol: 'TCP' },
+          { name: 'metrics', port: 8001, targetPort: portName, protocol: 'TCP' },
         ],
       },
     },
@@ -57,18 +60,28 @@ export function desiredObjects(
         // Two pods of one backend would need twice its GPUs.
         strategy: { type: 'Recreate' },
         revisionHistoryLimit: 2,
+        // It begins anew with each start, and long ones have a deadline of ours.
+        progressDeadlineSeconds: longestStartSeconds,
         template: {
-          ...template,
           metadata: {
-            ...template.metadata,
+            labels: template.metadata?.labels,
             annotations: { ...template.metadata?.annotations, ...runs },
           },
+          spec: template.spec,
         },
       },
     },
   }
 }
 
+/** The same for the same fields in another order. */
 function hashOf(value: unknown): string {
-  return createHash('sha256').update(JSON.stringify(value)).digest('hex').slice(0, 12)
+  const text = JSON.stringify(value, (_, part: unknown) =>
+    isMap(part) ? Object.fromEntries(Object.entries(part).toSorted(byName)) : part,
+  )
+  return createHash('sha256').update(text).digest('hex').slice(0, 12)
+}
+
+function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
+  return a < b ? -1 : 1
 }

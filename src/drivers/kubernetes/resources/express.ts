@@ -1,7 +1,7 @@
 import type { V1Container, V1Deployment } from '@kubernetes/client-node'
 import { specSchema, type VllmModel } from '../../../catalogue/index.ts'
 import { configMapData } from './config-map.ts'
-import { gpuCount } from './pod-template.ts'
+import { gpuCount } from './container.ts'
 import { quantityOf } from './quantity.ts'
 import type { BackendPlace } from './types.ts'
 

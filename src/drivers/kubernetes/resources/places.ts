@@ -20,6 +20,7 @@ export function placesOf(
             service: settings.targetHost.split('.')[0]!,
           }
         : { deployment: name, configMap: `${name}-config`, service: `${name}-svc` }
+      const pod = { ...settings.pod, ...backend.pod }
       const podTemplate = strategicMerge(
         settings.pod.podTemplate ?? {},
         backend.pod.podTemplate ?? {},
@@ -33,11 +34,12 @@ export function placesOf(
         servicePort: settings.targetPort,
         installation,
         image: settings.image,
+        command: backend.command,
         gpuResource: settings.gpuResource,
         hfTokenSecret: settings.hfTokenSecret,
         apiKeySecret: settings.apiKeySecret,
         terminationGraceMs: settings.terminationGraceMs,
-        pod: { ...settings.pod, ...backend.pod, podTemplate },
+        pod: { ...pod, podTemplate, env: { ...pod.env, ...backend.env } },
       }
       return [name, place]
     }),

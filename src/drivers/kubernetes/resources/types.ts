@@ -16,11 +16,12 @@ export interface BackendPlace {
   /** Written on what is ours: `namespace/lease`. */
   readonly installation: string
   readonly image: string
+  /** Words of the container before the model's arguments, unless the model has its own. */
+  readonly command: readonly string[]
   readonly gpuResource: string
   readonly hfTokenSecret: SecretKey
   readonly apiKeySecret: SecretKey | undefined
   readonly terminationGraceMs: number
-  /** Command of the container before the model's arguments. */
   readonly pod: PodSettings
 }
 

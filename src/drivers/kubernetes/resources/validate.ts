@@ -1,6 +1,7 @@
 import type { V1Container } from '@kubernetes/client-node'
 import type { VllmModel } from '../../../catalogue/index.ts'
-import { containerName, gpuCount, podTemplate } from './pod-template.ts'
+import { containerName, gpuCount } from './container.ts'
+import { podTemplate } from './pod-template.ts'
 import { quantityOf } from './quantity.ts'
 import type { BackendPlace, PodProblem } from './types.ts'
 

@@ -159,7 +159,7 @@ describe('the pod', () => {
       ['vllm', '/b'],
       ['side', undefined],
     ])
-    expect(spec?.containers[0]?.image).toBe('vllm/vllm-openai:v1')
+    expect(spec?.containers[0]?.image).toBe('vllm/vllm-openai:v0.32.0')
   })
 })
 
