@@ -47,7 +47,7 @@ const plural = 'vllmmodels'
 export const crdName = `${plural}.${apiGroup}`
 
 /** Says which schema a CustomResourceDefinition has; the same in every release that has the same one. */
-export const schemaAnnotation = 'vllm-chill.efortin.github.io/schema'
+const schemaAnnotation = 'vllm-chill.efortin.github.io/schema'
 
 const columns: Column[] = [
   { name: 'Model', type: 'string', jsonPath: '.spec.modelName' },

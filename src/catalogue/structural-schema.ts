@@ -98,7 +98,7 @@ function boundsOf({ minimum, maximum }: JsonSchema) {
   }
 }
 
-/** Servers before 1.21 refuse an empty text as default; the program fills it in all the same. */
+/** An empty text stands for nothing: whoever reads the object need not see it. The program fills it in. */
 function defaultOf(schema: JsonSchema) {
   return schema.default === undefined || schema.default === '' ? {} : { default: schema.default }
 }

@@ -37,7 +37,7 @@ describe('the CustomResourceDefinition', () => {
     expect(Object.keys(status?.properties ?? {})).toEqual(Object.keys(statusSchema.shape))
   })
 
-  test('fills in what the program fills in, but empty texts, which old servers refuse', () => {
+  test('fills in what the program fills in, but empty texts, which stand for nothing', () => {
     const given = Object.entries(fields).filter(([, field]) => 'default' in field)
     const written = Object.entries(model('a').spec).filter(
       ([name, value]) => value !== '' && !spec?.required?.includes(name),
