@@ -33,7 +33,9 @@ describe.skipIf(findBinaries() === undefined)('a start that cannot work', () => 
     const told = await refusalOf(answer)
     expect(told).toMatchObject({ status: 503, code: 'model_failed', shouldRetry: 'false' })
     await admin.untilPods('none is left', (all) => all.length === 0)
-    expect((await admin.deployment())?.spec?.replicas ?? 0).toBe(0)
+    await eventually(async () => ((await admin.deployment())?.spec?.replicas ?? 0) === 0, {
+      what: 'the Deployment has no replica',
+    })
     return { ...told, seconds, program }
   }
 

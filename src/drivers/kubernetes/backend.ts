@@ -14,7 +14,7 @@ import {
   type StartPhase,
 } from '../../../machines/index.ts'
 import type { CatalogueModel } from '../../catalogue/index.ts'
-import { probe, readEngineLoad } from '../engine/index.ts'
+import { probe, readEngineLoad, untilAborted } from '../engine/index.ts'
 import { NotLeading, type Leadership } from './leadership/index.ts'
 import {
   defaultProbeIntervalMs,
@@ -67,6 +67,7 @@ export class Backend {
   #repairing: Promise<void> | undefined
   #wasEnsured = false
   #lookAgain: NodeJS.Timeout | undefined
+  #goingDown: Promise<unknown> | undefined
   /** Restarts of each pod when the present start began. */
   #restartsBefore = new Map<string, number>()
   readonly #autoscaler = new Map<string, AutoscalerSays>()
@@ -112,7 +113,7 @@ export class Backend {
         `Deployment ${options.api.namespace}/${place.deployment} does not exist; create it, or let vllm-chill do so with --enable-model-switch`,
       )
     }
-    await this.#world.refresh()
+    await this.#refresh()
   }
 
   async start(order: StartOrder, signal: AbortSignal, onPhase: OnPhase): Promise<Started> {
@@ -128,7 +129,6 @@ export class Backend {
     signal.throwIfAborted()
     this.#countRestarts()
     await this.#up(signal)
-    await this.#world.refresh()
     const endpoints = await this.#untilServing(order, signal, onPhase)
     await leadership.note(place.backend, undefined)
     return {
@@ -157,6 +157,8 @@ export class Backend {
     let phase: StartPhase | undefined
     let unreachableSince: number | undefined
     let wasScaledAgain = false
+    // Until it is asked anew, what is known may be of before the scale.
+    let isFresh = await this.#refresh()
     for (;;) {
       signal.throwIfAborted()
       leadership.assertLeads()
@@ -169,12 +171,12 @@ export class Backend {
       told = tells
       if (sight.unschedulable) await this.#hearAutoscaler(sight.unschedulable, signal)
       if (sight.failure !== undefined) throw await this.#failed(sight.failure, signal)
-      if ((this.#world.deployment?.spec?.replicas ?? 0) === 0) {
+      if (isFresh && this.#replicas === 0) {
         // Somebody waits for it, so it is asked for once more; a second time it is meant.
         if (wasScaledAgain) throw refused('somebody scales it to 0 while it starts')
         wasScaledAgain = true
         await this.#up(signal)
-        await this.#world.refresh()
+        isFresh = await this.#refresh()
       }
       const serving = await this.#verify(sight.ready, signal)
       if (serving.length > 0) return this.#endpointsFor(order, serving)
@@ -182,7 +184,7 @@ export class Backend {
         unreachableSince = undefined
         const recheckMs = Math.min(sight.recheckInMs ?? lookAgainMs, lookAgainMs)
         await Promise.race([changed, this.#world.change(signal, recheckMs)])
-        if (performance.now() > this.#refreshDue) await this.#refresh()
+        if (performance.now() > this.#refreshDue) isFresh = await this.#refresh()
         continue
       }
       unreachableSince ??= performance.now()
@@ -224,11 +226,19 @@ export class Backend {
     return this.#world.pods.some(({ metadata }) => metadata?.deletionTimestamp !== undefined)
   }
 
+  get #replicas(): number {
+    return this.#world.deployment?.spec?.replicas ?? 0
+  }
+
   #refreshDue = 0
 
-  async #refresh(): Promise<void> {
+  /** False: the API server does not say; what is known may be old. */
+  async #refresh(): Promise<boolean> {
     this.#refreshDue = performance.now() + lookAgainMs
-    await this.#world.refresh().catch(() => undefined)
+    return await this.#world.refresh().then(
+      () => true,
+      () => false,
+    )
   }
 
   /** @throws StartError where the pods serve another model */
@@ -320,8 +330,7 @@ export class Backend {
     await this.#world.synced
     const before = this.#observed()
     if (before.found === 'nothing') {
-      await this.#world.refresh()
-      if (this.#observed().found === 'nothing') {
+      if ((await this.#refresh()) && this.#observed().found === 'nothing') {
         await leadership.note(backend, undefined)
         return
       }
@@ -331,24 +340,30 @@ export class Backend {
     }
     if (before.found === 'ready') await this.#untilOthersEnded(signal)
     let writes = 0
+    let isFresh = false
     for (;;) {
       signal.throwIfAborted()
-      const replicas = this.#world.deployment?.spec?.replicas ?? 0
-      if (replicas > 0 || writes === 0) {
+      leadership.assertLeads()
+      if (writes === 0 || (isFresh && this.#replicas > 0)) {
         // Somebody who scales it up again and again is stronger; the chart says so and comes back.
-        if (writes === 3)
+        if (writes === 3) {
           throw new Error(`somebody scales ${place.deployment} up while it is brought down`)
-        if (writes > 0)
+        }
+        if (writes > 0) {
           log.warn({ backend }, `${place.deployment} was scaled up while it is brought down`)
+        }
         writes++
-        await scale({ api, leadership, deployment: place.deployment }, 'down', signal)
-        await this.#world.refresh()
+        // Once begun it is done, even if the program ends meanwhile: nobody else may come to do it.
+        const { signal: closing } = this.#closing
+        this.#goingDown = scale({ api, leadership, deployment: place.deployment }, 'down', closing)
+        await untilAborted(this.#goingDown, signal)
+        isFresh = await this.#refresh()
       }
       const changed = this.#world.change(signal, lookAgainMs)
       changed.catch(() => undefined)
-      if ((this.#world.deployment?.spec?.replicas ?? 0) === 0 && this.#look().present === 0) break
+      if (isFresh && this.#replicas === 0 && this.#look().present === 0) break
       await changed
-      await this.#refresh()
+      if (performance.now() > this.#refreshDue) isFresh = await this.#refresh()
     }
     await leadership.note(backend, undefined)
     this.#update()
@@ -376,8 +391,9 @@ export class Backend {
     await this.#provision.ensure(model, this.#closing.signal, { atRest: true })
   }
 
-  close(): void {
+  async close(): Promise<void> {
     clearTimeout(this.#lookAgain)
+    await this.#goingDown?.catch(() => undefined)
     this.#closing.abort(new Error('the driver is closed'))
     this.#world.close()
   }
@@ -548,7 +564,7 @@ export class Backend {
   #tellLoss(sight: PodSight): void {
     const watching = this.#watching
     if (!watching) return
-    const replaced = (this.#world.deployment?.spec?.replicas ?? 0) > 0
+    const replaced = this.#replicas > 0
     const lose = (message: string) => {
       this.#watching = undefined
       watching.onLost({ message, replaced })

@@ -44,7 +44,7 @@ export function createKubernetesDriver(options: KubernetesDriverOptions): Kubern
 
   async function close(): Promise<void> {
     stopListening()
-    for (const backend of backends.values()) backend.close()
+    await Promise.all([...backends.values()].map((backend) => backend.close()))
     await leadership.close()
     await reach.close()
     await agent.destroy()
@@ -63,7 +63,17 @@ export function createKubernetesDriver(options: KubernetesDriverOptions): Kubern
     start: (order, signal, onPhase) => backendOf(order.backend).start(order, signal, onPhase),
     watch: (backend, onLost) => backendOf(backend).watch(onLost),
     engineLoad: (backend, signal) => backendOf(backend).engineLoad(signal),
-    stop: (backend, signal) => backendOf(backend).stop(signal),
+    async stop(backend, signal) {
+      try {
+        await backendOf(backend).stop(signal)
+      } catch (error) {
+        if (!signal.aborted) {
+          const why = error instanceof Error ? error.message : String(error)
+          log.warn({ backend, err: error }, `${backend} cannot be brought down: ${why}`)
+        }
+        throw error
+      }
+    },
     close: () => (closed ??= close()),
   }
 }

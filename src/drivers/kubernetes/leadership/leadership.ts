@@ -231,6 +231,22 @@ export function startLeadership(options: LeadershipOptions): Leadership {
     }
   }
 
+  /** Trouble of the API server is nobody's failure: it is tried again for as long as this one leads. */
+  async function untilLost(work: () => Promise<unknown>): Promise<void> {
+    for (;;) {
+      assertLeads()
+      try {
+        await conflictsAside(work)
+        return
+      } catch (error) {
+        if (!(error instanceof ApiFault) || !error.isPassing) throw error
+        await new Promise((resolve) => setTimeout(resolve, askEveryMs))
+        // Whether it arrived is not known.
+        await look().catch(() => undefined)
+      }
+    }
+  }
+
   function next(afterMs: number): void {
     if (isClosed) return
     timer = setTimeout(() => {
@@ -256,6 +272,8 @@ export function startLeadership(options: LeadershipOptions): Leadership {
   function assertLeads(): void {
     const isFresh = performance.now() - renewedAt < times.renewDeadlineMs
     if (leads && isFresh && !isClosed) return
+    // Whoever listens is told before anything fails for it.
+    step(false)
     throw new NotLeading(`another program may change this: the lease ${name} is not held`)
   }
 
@@ -276,8 +294,7 @@ export function startLeadership(options: LeadershipOptions): Leadership {
     assertLeads,
     note: (backend, progress) =>
       inTurn(() =>
-        conflictsAside(async () => {
-          assertLeads()
+        untilLost(async () => {
           const { version, backends } = record?.progress ?? nothingInProgress
           const { [backend]: before, ...others } = backends
           if (progress === undefined && before === undefined) return

@@ -8,7 +8,12 @@ import {
 } from '../../../../../src/drivers/kubernetes/leadership/index.ts'
 
 const log = { info: vi.fn(), warn: vi.fn(), error: vi.fn() }
-const starting = { doing: 'starting', model: 'a', revision: '1', since: '2026-01-01T00:00:00Z' } as const
+const starting = {
+  doing: 'starting',
+  model: 'a',
+  revision: '1',
+  since: '2026-01-01T00:00:00Z',
+} as const
 
 /** One Lease as an API server keeps it: every write has its precondition. */
 class Store {
@@ -167,7 +172,9 @@ describe('leadership', () => {
     const order: string[] = []
     two.subscribe(() => order.push('the follower acts'))
     await one.note('gpu', { doing: 'leaving', since: '' })
-    const waited = one.untilFollowersSaw(new AbortController().signal).then(() => order.push('seen'))
+    const waited = one
+      .untilFollowersSaw(new AbortController().signal)
+      .then(() => order.push('seen'))
     await pass(50)
     expect(order).toEqual([])
     await pass(1_500)
