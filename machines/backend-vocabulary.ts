@@ -265,14 +265,15 @@ export const vocabulary = setup({
       backend: context.backend,
       model: context.model?.name ?? '',
     })),
-    'rest cold': assign({
+    'rest cold': assign(({ context }) => ({
       model: undefined,
       target: undefined,
       endpoints: [],
       phase: undefined,
       phaseDetail: undefined,
-      down: false,
-    }),
+      // An operator's stop that could not be brought to its end is none that was obeyed.
+      down: !context.leads && context.down,
+    })),
     'tell that it is cold': emit(({ context }) => ({ type: 'cold', backend: context.backend })),
     'set the alarm': enqueueActions(({ context, enqueue }) => {
       enqueue(cancel('reconsider'))

@@ -1,7 +1,13 @@
 import type { CAC } from 'cac'
-import { loadSettings, registerSettings, settingsFromFlags } from '../config/index.ts'
+import {
+  loadSettings,
+  registerSettings,
+  settingsFromFlags,
+  type Settings,
+} from '../config/index.ts'
 import { createLog, type Log } from '../telemetry/index.ts'
 import { startInstance, type Instance } from './serve/instance.ts'
+import { UsageError } from './failure.ts'
 import type { Terminal } from './terminal.ts'
 
 /** `vllm-chill serve`: the program itself. Resolves when it has been told to stop and has stopped. */
@@ -11,21 +17,37 @@ export function registerServe(cli: CAC, terminal: Terminal): void {
     'Serve the OpenAI API, and wake, switch and rest models behind it',
   )
   registerSettings(command)
+    .option(
+      '--dry-run',
+      'In a cluster: show what would change, tried by the server, and change nothing',
+    )
     .example('  $ vllm-chill serve --models ./models')
     .example('  $ vllm-chill serve --config vllm-chill.yaml --idle-timeout 10m')
     .example(
       '  $ vllm-chill serve --models ./models --command "vllm-chill simulate --load-time 5s"',
     )
     .action(async (options: Record<string, unknown>) => {
-      const flags = settingsFromFlags(options, [], cli.rawArgs)
+      const flags = settingsFromFlags(options, ['dryRun'], cli.rawArgs)
       const settings = loadSettings({ flags, env: terminal.env })
       const log = createLog({ level: settings.logLevel, format: settings.logFormat })
+      if (options['dryRun'] === true) return await dryRun(settings, terminal)
       const instance = await startInstance(settings, log)
       // Before anybody can know that it runs: a signal that came too early would end it as it is.
       const stopped = untilToldToStop(instance, log)
       greet(instance, terminal, log)
       return await stopped
     })
+}
+
+async function dryRun(settings: Settings, terminal: Terminal): Promise<number> {
+  if (settings.driver !== 'kubernetes') {
+    throw new UsageError('--dry-run: shows changes to a cluster; name one with --namespace')
+  }
+  const { tellWhatWouldChange } = await import('./serve/cluster-ground.ts')
+  const silent = createLog({ level: 'silent', format: settings.logFormat })
+  const isFine = await tellWhatWouldChange(settings, silent, terminal.print)
+  terminal.print('Nothing was changed.')
+  return isFine ? 0 : 1
 }
 
 function greet(

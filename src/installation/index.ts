@@ -1,5 +1,6 @@
 export { reachCluster, type Cluster } from './cluster.ts'
 export { essentialChecks, diagnose, refusalOf, type Check, type Verdict } from './doctor/index.ts'
+export { dryRunServe, type DryRunOptions } from './dry-run.ts'
 export { install, type InstallOptions } from './install.ts'
 export { installationManifests } from './manifests/index.ts'
 export type { InstallationFlag } from './options.ts'

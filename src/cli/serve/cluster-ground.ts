@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
-import type { Settings } from '../../config/index.ts'
+import { ConfigError, type Settings } from '../../config/index.ts'
 import {
   connect,
   createApi,
@@ -8,28 +8,64 @@ import {
   createModelStatus,
   openClusterCatalogue,
   placesOf,
+  type Api,
+  type BackendPlace,
+  type ClusterCatalogue,
   type Connection,
 } from '../../drivers/kubernetes/index.ts'
+import { dryRunServe, essentialChecks, refusalOf } from '../../installation/index.ts'
 import type { Log } from '../../telemetry/index.ts'
 import { definitionsOf } from './backends.ts'
 import type { Ground } from './ground.ts'
 import { createModelReporter } from './model-reporter.ts'
 
-/** Models as VLLMModels, backends as Deployments of a cluster. */
-export async function openClusterGround(settings: Settings, log: Log): Promise<Ground> {
+interface Reached {
+  readonly api: Api
+  readonly connection: Connection
+  readonly catalogue: ClusterCatalogue
+  readonly places: Readonly<Record<string, BackendPlace>>
+}
+
+/** @throws ConfigError in the words of `doctor` where something essential is missing */
+async function reach(settings: Settings, log: Log): Promise<Reached> {
   const connection = connect(settings)
   const namespace = namespaceOf(settings, connection)
-  const driverLog = log.child({ room: 'driver' })
-  const api = createApi(connection, { namespace, log: driverLog })
+  const api = createApi(connection, { namespace, log: log.child({ room: 'driver' }) })
   log.info({ server: api.server, namespace }, `using ${namespace} at ${api.server}`)
+  const refusal = refusalOf(await essentialChecks(api, settings))
+  if (refusal !== undefined) throw new ConfigError([refusal])
   const catalogue = await openClusterCatalogue({
     api,
     defaults: settings,
     log: log.child({ room: 'catalogue' }),
   })
+  const places = placesOf(settings, namespace, `${namespace}/${settings.leaseName}`)
+  return { api, connection, catalogue, places }
+}
+
+/** What `serve` would change, told line by line; false where something of it would be refused. */
+export async function tellWhatWouldChange(
+  settings: Settings,
+  log: Log,
+  tell: (line: string) => void,
+): Promise<boolean> {
+  const { api, catalogue, places } = await reach(settings, log)
+  try {
+    const { defaultModel, enableModelSwitch: manages } = settings
+    for (const { source, message } of catalogue.problems) tell(`${source}: ${message}`)
+    return await dryRunServe({ api, places, models: catalogue.models, defaultModel, manages, tell })
+  } finally {
+    await catalogue.close()
+  }
+}
+
+/** Models as VLLMModels, backends as Deployments of a cluster. */
+export async function openClusterGround(settings: Settings, log: Log): Promise<Ground> {
+  const { api, connection, catalogue, places } = await reach(settings, log)
+  const driverLog = log.child({ room: 'driver' })
   const driver = createKubernetesDriver({
     api,
-    places: placesOf(settings, namespace, `${namespace}/${settings.leaseName}`),
+    places,
     catalogue,
     defaultModel: settings.defaultModel,
     manages: settings.enableModelSwitch,

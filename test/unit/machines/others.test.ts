@@ -66,6 +66,19 @@ describe('a backend in a world where others act too', () => {
     expect(play.state).toBe('switchingModel.draining')
   })
 
+  it('obeys a stop to its end, though it could not act for a while', async () => {
+    const play = newPlay()
+    await reach(play, 'idle.draining')
+    await play.lease(0)
+    await play.end('drain leases')
+    await play.see({ leads: false })
+    expect(play.state).toBe('cold')
+    await play.see({ observed: found })
+    expect(play.state).toBe('ready.quiet')
+    await play.see({ leads: true })
+    expect(play.state).toBe('idle.draining')
+  })
+
   it('tells each refusal once', async () => {
     const play = newPlay()
     await play.see({ refusals: { c: cannot } })
