@@ -26,6 +26,8 @@ export class Exchange implements AnswerSink {
   readonly #id: string
   readonly #answer: Answer
   readonly #startedAt = performance.now()
+  /** Made here and not where it is given to the lease: there it kept whole requests in memory after their end. */
+  readonly #onCut = (reason: string): void => this.#cut(reason)
   #body: RequestBody | undefined
   #request: AdmissionRequest | undefined
   #lease: Lease | undefined
@@ -167,7 +169,7 @@ export class Exchange implements AnswerSink {
     this.#endWait()
     this.#lease = lease
     this.#backend = lease.backend
-    lease.onCut = (reason) => this.#cut(reason)
+    lease.onCut = this.#onCut
     const { forwarder, credentials, settings, responses } = this.#context
     const { responseId, route } = this.#match
     if (responseId !== undefined) responses.checkHome(responseId, lease)

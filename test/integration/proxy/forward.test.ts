@@ -525,3 +525,52 @@ describe('sending again', () => {
     expect(requests).toBe(2)
   })
 })
+
+describe('bytes on the wire', () => {
+  async function answerTo(at: World, version = '1.1'): Promise<string[]> {
+    const socket = rawConnection(at.port)
+    const packets: string[] = []
+    socket.on('data', (packet) => packets.push(String(packet)))
+    const body = JSON.stringify(hello)
+    socket.write(
+      `POST ${chat} HTTP/${version}\r\nhost: a\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    )
+    await once(socket, 'close')
+    return packets
+  }
+
+  it('carry head and body of a small answer in one piece', async () => {
+    const at = await start(answering(({ res }) => res.end('{"small":true}')))
+    const packets = await answerTo(at)
+    expect(packets).toHaveLength(1)
+    expect(packets[0]).toMatch(/^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\n\{"small":true\}$/)
+  })
+
+  it('are the same for text that is not ASCII, and for what is too big for one piece', async () => {
+    const big = randomBytes(40_000)
+    const parts = [Buffer.from('é\u{1f600}'), big, Buffer.from('end')]
+    const at = await start(
+      answering(({ res }) => {
+        for (const part of parts) res.write(part)
+        res.end()
+      }),
+    )
+    const text = (await answerTo(at)).join('')
+    const framed = text.slice(text.indexOf('\r\n\r\n') + 4)
+    expect(framed.endsWith('\r\n0\r\n\r\n')).toBe(true)
+    const whole = await post(at.url + chat, hello)
+    expect(Buffer.from(await whole.arrayBuffer()).equals(Buffer.concat(parts))).toBe(true)
+  })
+
+  it('have no chunks for a client of HTTP/1.0, whose answer ends with the connection', async () => {
+    const at = await start(
+      answering(({ res }) => {
+        res.write('one')
+        res.end('two')
+      }),
+    )
+    const text = (await answerTo(at, '1.0')).join('')
+    expect(text).toMatch(/\r\n\r\nonetwo$/)
+    expect(text).not.toMatch(/transfer-encoding/i)
+  })
+})
