@@ -4,6 +4,7 @@ import { readBackends, singleBackend } from './backends.ts'
 import { chooseValues, withDefaults } from './choose.ts'
 import { ConfigError } from './config-error.ts'
 import { environmentLayer, fileLayer, flagLayer, type FileLayer } from './layers.ts'
+import { findClusterContradictions } from './cluster-contradictions.ts'
 import { absolutePath, readSecrets, tryReading, type Outside } from './outside.ts'
 import type { BackendSettings, FlatSettings, Settings } from './types.ts'
 
@@ -90,12 +91,8 @@ function backendsOf(
 
 /** Values that are fine alone and wrong together. */
 function findContradictions(settings: Settings, { complain }: Outside): void {
-  const { port, operationsPort, operationsToken, apiKeys, driver, models } = settings
-  if (driver === 'kubernetes' && models !== undefined) {
-    complain(
-      'models: a folder is for `driver: process`; in a cluster, models are VLLMModel resources',
-    )
-  }
+  const { port, operationsPort, operationsToken, apiKeys, driver } = settings
+  if (driver === 'kubernetes') findClusterContradictions(settings, complain)
   if (operationsPort !== undefined && operationsPort === port && port !== 0) {
     complain(`operationsPort: ${port} is \`port\` too; leave it out to have both on one port`)
   }

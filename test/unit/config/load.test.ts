@@ -355,8 +355,35 @@ describe('the driver', () => {
     expect(driver({ models: '/m' }, { KUBERNETES_SERVICE_HOST: '10.0.0.1' })).toBe('process')
   })
 
-  test('of a cluster takes no folder of models', () => {
-    expect(() => load({ flags: { namespace: 'x', models: '/m' } })).toThrow('VLLMModel resources')
+  test('of a cluster takes no folder of models, and says what made it one', () => {
+    const because = (given: Given) => problemsOf(given).join()
+    const models = '/m'
+    expect(because({ flags: { namespace: 'x', models } })).toBe(
+      'models: a folder is for `driver: process`; in a cluster, models are VLLMModel resources (the driver is `kubernetes` as namespace is given by flag --namespace)',
+    )
+    expect(because({ flags: { models }, env: { VLLM_NAMESPACE: 'x' } })).toContain(
+      'given by environment VLLM_NAMESPACE',
+    )
+    expect(because({ flags: { models, driver: 'kubernetes' } })).toMatch(/VLLMModel resources$/)
+  })
+
+  test('of a cluster chooses no devices of a machine', () => {
+    expect(problemsOf({ flags: { driver: 'kubernetes', gpus: '0' } })).toEqual([
+      expect.stringMatching(/^gpus: .*`pod.gpuCount`, says$/),
+    ])
+    const env = { KUBERNETES_SERVICE_HOST: '10.0.0.1' }
+    expect(problemsOf({ env, file: 'backends: [{ name: a }, { name: b, gpus: 1 }]' })).toEqual([
+      expect.stringMatching(/^backends\[1\]\.gpus: .*as the program runs in a cluster\)$/),
+    ])
+  })
+
+  test('of a cluster needs names of its own for each backend', () => {
+    const file = 'backends: [{ name: a }, { name: b, deployment: a, service: a-svc }]'
+    expect(problemsOf({ flags: { driver: 'kubernetes' }, file })).toEqual([
+      'backends[1].deployment: a is that of a too; each needs its own',
+      'backends[1].service: a-svc is that of a too; each needs its own',
+    ])
+    expect(problemsOf({ file })).toEqual([])
   })
 })
 

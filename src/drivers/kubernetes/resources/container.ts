@@ -1,6 +1,6 @@
 import type { V1Container, V1ResourceRequirements } from '@kubernetes/client-node'
 import { commandOf, vllmArguments, type VllmModel } from '../../../catalogue/index.ts'
-import { referringArguments } from './config-map.ts'
+import { literally, referringArguments } from './config-map.ts'
 import { environmentOf } from './environment.ts'
 import { probesOf } from './probes.ts'
 import type { BackendPlace } from './types.ts'
@@ -33,7 +33,7 @@ export function containerOf(
     name: containerName,
     image,
     ...(pod.imagePullPolicy && { imagePullPolicy: pod.imagePullPolicy }),
-    command: [...command],
+    command: command.map(literally),
     args: [
       ...referringArguments(words, model),
       '--host',

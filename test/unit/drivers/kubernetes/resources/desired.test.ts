@@ -95,6 +95,11 @@ describe('the container', () => {
   it("runs the model's own command and image where it has them", () => {
     const own = container({ command: 'python3 -m "my server"', image: 'mine:1' })
     expect(own.command).toEqual(['python3', '-m', 'my server'])
+    expect(container({ command: ['sh', '-c', 'x $(HOME)'] }).command).toEqual([
+      'sh',
+      '-c',
+      'x $$(HOME)',
+    ])
     expect(own.image).toBe('mine:1')
   })
 
