@@ -6,57 +6,8 @@ import {
   drift,
   quantityOf,
   strategicMerge,
-  validatePod,
-  type BackendPlace,
 } from '../../../../../src/drivers/kubernetes/index.ts'
 import { manifest, place } from './place.ts'
-
-describe('validatePod', () => {
-  const paths = (spec: object, at: Partial<BackendPlace> = {}) =>
-    validatePod(place(at), manifest({ ...spec })).map(({ path }) => path)
-
-  it('has nothing to say of what can work', () => {
-    expect(
-      paths({ tensorParallelSize: 2 }, { pod: { resources: { limits: { cpu: '500m' } } } }),
-    ).toEqual([])
-  })
-
-  it.each<[string, object, Partial<BackendPlace>]>([
-    ['spec.image', { image: 'not an image' }, {}],
-    ['image', {}, { image: '-x' }],
-    ['gpuResource', {}, { gpuResource: 'gpu' }],
-    ['spec.gpuCount', { tensorParallelSize: 4, gpuCount: 2 }, {}],
-    ['pod.gpuCount', { tensorParallelSize: 4 }, { pod: { gpuCount: 2 } }],
-    [
-      'pod.resources.requests.memory',
-      {},
-      { pod: { resources: { requests: { memory: '2Gi' }, limits: { memory: '1Gi' } } } },
-    ],
-    ['pod.resources.limits.cpu', {}, { pod: { resources: { limits: { cpu: 'many' } } } }],
-    [
-      'pod.resources.requests.nvidia.com/gpu',
-      {},
-      { pod: { resources: { requests: { 'nvidia.com/gpu': '0' } } } },
-    ],
-    ['podTemplate.spec.restartPolicy', { podTemplate: { spec: { restartPolicy: 'Never' } } }, {}],
-    [
-      'podTemplate.spec.containers',
-      { podTemplate: { spec: { containers: [{ name: 'vllm', $patch: 'delete' }] } } },
-      {},
-    ],
-    [
-      'podTemplate.spec.containers[name=vllm].volumeMounts',
-      {
-        podTemplate: {
-          spec: { containers: [{ name: 'vllm', volumeMounts: [{ name: 'no', mountPath: '/x' }] }] },
-        },
-      },
-      {},
-    ],
-  ])('names %s', (path, spec, at) => {
-    expect(paths(spec, at)).toEqual([path])
-  })
-})
 
 describe('an existing Deployment', () => {
   const keys = ['MODEL_NAME', 'SERVED_MODEL_NAME', 'MAX_MODEL_LEN']
@@ -112,7 +63,7 @@ describe('an existing Deployment', () => {
 
 describe('drift', () => {
   const { deployment } = desiredObjects(place(), manifest(), 'r1')
-  const live = () => structuredClone(deployment) as V1Deployment
+  const live = () => structuredClone<V1Deployment>(deployment)
 
   it('is not what the server or others have added, nor another way to write an amount', () => {
     const found = live()
