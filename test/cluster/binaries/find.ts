@@ -20,7 +20,7 @@ export const howToGetBinaries =
   'or run `node test/cluster/binaries/ensure.ts` on Debian 12'
 
 /** Another name wherever something else is built, so that an old cache is not taken for the new one. */
-const build = 'kube-1.20.2-2'
+const build = 'kube-1.20.2-3'
 
 /** Where binaries that we built ourselves are kept, for every checkout of this user. */
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
