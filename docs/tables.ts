@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { specSchema, statusSchema } from '../src/catalogue/index.ts'
-import { backendFields, groups, settingsReference } from '../src/config/index.ts'
+import { backendFields, groups, podSchema, settingsReference } from '../src/config/index.ts'
 import { permissions } from '../src/installation/permissions.ts'
 import { errorCodes } from '../src/errors/index.ts'
 
@@ -8,6 +8,7 @@ import { errorCodes } from '../src/errors/index.ts'
 export const tables: Readonly<Record<string, () => string>> = {
   settings: settingTables,
   backends: backendTable,
+  pod: () => fieldTable(podSchema, 'input'),
   models: modelTable,
   modelStatus: () => fieldTable(statusSchema),
   modelConditions: () => fieldTable(statusSchema.shape.conditions.unwrap().element),
@@ -42,10 +43,11 @@ function backendTable(): string {
 }
 
 interface FieldSchema {
-  readonly type?: string
+  readonly type?: string | readonly string[]
   readonly anyOf?: readonly FieldSchema[]
   readonly items?: FieldSchema
   readonly enum?: readonly string[]
+  readonly const?: unknown
   readonly minimum?: number
   readonly maximum?: number
   readonly default?: unknown
@@ -53,6 +55,7 @@ interface FieldSchema {
   readonly pattern?: string
   readonly format?: string
   readonly additionalProperties?: FieldSchema
+  readonly properties?: Readonly<Record<string, FieldSchema>>
 }
 
 function modelTable(): string {
@@ -67,9 +70,9 @@ function modelTable(): string {
   return table(['Field', 'Value', 'Default', 'Meaning'], rows)
 }
 
-/** Of what the program writes: nothing is required, nothing is filled in. */
-function fieldTable(schema: z.ZodType): string {
-  const { properties } = z.toJSONSchema(schema)
+/** Where nothing is required and nothing is filled in. */
+function fieldTable(schema: z.ZodType, io: 'input' | 'output' = 'output'): string {
+  const { properties } = z.toJSONSchema(schema, { io })
   const fields = Object.entries(properties as Record<string, FieldSchema>)
   const rows = fields.map(([name, field]) => [code(name), allowed(field), field.description ?? ''])
   return table(['Field', 'Value', 'Meaning'], rows)
@@ -78,6 +81,10 @@ function fieldTable(schema: z.ZodType): string {
 function allowed(field: FieldSchema): string {
   if (field.enum) return field.enum.map((word) => code(word === '' ? '""' : word)).join(', ')
   if (field.anyOf) return field.anyOf.map(allowed).join(' or ')
+  if (field.const !== undefined) return code(JSON.stringify(field.const))
+  if (field.properties) return `map of ${Object.keys(field.properties).map(code).join(', ')}`
+  if (typeof field.type === 'object')
+    return field.type.map((type) => allowed({ type })).join(' or ')
   if (field.type === 'array') return `list of ${field.items ? allowed(field.items) : 'values'}`
   if (field.type === 'object') return field.additionalProperties?.type ? 'map of text' : 'map'
   if (field.format === 'date-time') return 'time'

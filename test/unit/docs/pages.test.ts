@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs'
 import { parseAllDocuments } from 'yaml'
 import { describe, expect, test } from 'vitest'
 import { staleFiles } from '../../../docs/generate.ts'
-import { parseManifests, validateManifests } from '../../../src/catalogue/index.ts'
+import { modelSchema, parseManifests, validateManifests } from '../../../src/catalogue/index.ts'
 import { loadSettings } from '../../../src/config/index.ts'
+import { placesOf, validatePod } from '../../../src/drivers/kubernetes/index.ts'
 
 const examples = ['configuration.md', 'models.md'].flatMap((name) => {
   const page = readFileSync(new URL(`../../../docs/${name}`, import.meta.url), 'utf8')
@@ -26,7 +27,19 @@ describe('the pages', () => {
     }
     const readFile = (path: string) => (path === '/c.yaml' ? text : 'secret')
     const settings = loadSettings({ flags: { config: '/c.yaml' }, env: {}, cwd: '/', readFile })
-    expect(settings.models).toBe('/models')
+    if (settings.driver === 'process') {
+      expect(settings.models).toBe('/models')
+      return
+    }
+    const model = modelSchema.parse({
+      apiVersion: 'vllm.efortin.github.io/v1alpha1',
+      kind: 'VLLMModel',
+      metadata: { name: 'any' },
+      spec: { modelName: 'org/any', servedModelName: 'any' },
+    })
+    const places = Object.values(placesOf(settings, settings.namespace, 'ai-apps/vllm-chill'))
+    expect(places).not.toEqual([])
+    for (const place of places) expect(validatePod(place, model)).toEqual([])
   })
 })
 
