@@ -27,6 +27,7 @@ export async function installAround(cluster: Cluster, ...flags: string[]): Promi
   const api = createApi(connect({ kubeconfig: cluster.plane.admin }), { namespace, log: silent })
   const kinds = new Set(['CustomResourceDefinition', 'Role', 'RoleBinding'])
   for (const object of objects) if (kinds.has(object.kind)) await api.apply(object)
+  cluster.isAudited = true
   const models = cluster.plane.client.makeApiClient(CustomObjectsApi)
   await eventually(
     () =>
