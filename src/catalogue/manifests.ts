@@ -1,6 +1,5 @@
 import { isMap, isScalar, LineCounter, parseAllDocuments, type Document } from 'yaml'
-import { didYouMean } from '../config/index.ts'
-import { explain, type Fault } from './explain.ts'
+import { didYouMean, explain, type Fault } from '../config/index.ts'
 import { apiGroup, apiVersion, kind, modelSchema, specSchema, type VllmModel } from './schema.ts'
 import type { CatalogueProblem } from './types.ts'
 
@@ -105,7 +104,7 @@ function checkObject(object: unknown, source: string, locate: Locate, found: Fou
       : explain(
           result.error.issues.filter(({ path }) => path[0] !== 'apiVersion' && path[0] !== 'kind'),
           manifest,
-          knownFields,
+          () => knownFields,
         )),
   ]
   for (const fault of faults) {

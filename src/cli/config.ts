@@ -42,5 +42,9 @@ function reportText({ settings, backends }: SettingsReport): string {
       command,
     ]),
   )
-  return `${values}\n\n${places}`
+  const objects = backends.flatMap(({ name, cluster }) =>
+    cluster ? [[name, cluster.deployment, cluster.configmap, cluster.service, cluster.pod]] : [],
+  )
+  const inCluster = table(['BACKEND', 'DEPLOYMENT', 'CONFIGMAP', 'SERVICE', 'POD'], objects)
+  return [values, places, ...(objects.length > 0 ? [inCluster] : [])].join('\n\n')
 }

@@ -6,6 +6,7 @@ import {
   duration,
   isMap,
   list,
+  objectName,
   variables,
   type Kind,
 } from './kinds.ts'
@@ -26,11 +27,11 @@ export const backendFields = {
   },
   command: { kind: commandLine, meaning: 'Instead of the general `command`.' },
   deployment: {
-    kind: dnsLabel,
+    kind: objectName,
     meaning: 'Kubernetes: its Deployment; `<name>` unless given.',
   },
   configmap: {
-    kind: dnsLabel,
+    kind: objectName,
     meaning: 'Kubernetes: its ConfigMap; `<name>-config` unless given.',
   },
   service: {
@@ -120,8 +121,8 @@ function readBackend(
     idleTimeoutMs: read('idleTimeout', duration),
     command: splitCommand(read('command', commandLine) ?? defaults.command) ?? [],
     env: read('env', variables) ?? {},
-    deployment: read('deployment', dnsLabel),
-    configmap: read('configmap', dnsLabel),
+    deployment: read('deployment', objectName),
+    configmap: read('configmap', objectName),
     service: read('service', dnsLabel),
     pod: read('pod', podMap) ?? {},
   }

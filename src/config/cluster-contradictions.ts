@@ -1,3 +1,4 @@
+import { objectNames } from './object-names.ts'
 import type { Settings } from './types.ts'
 
 /** What is fine for processes and wrong in a cluster, and names that two backends cannot share. */
@@ -18,7 +19,15 @@ export function findClusterContradictions(
       `${place}: chooses devices of \`driver: process\`; in a cluster a pod is given as many as its model's \`gpuCount\`, else \`pod.gpuCount\`, says${whyCluster(sources)}`,
     )
   }
-  if (sources.backends !== 'default') findSharedNames(settings, complain)
+  if (sources.backends === 'default') return
+  for (const key of ['deployment', 'configmap', 'targetHost'] as const) {
+    if (sources[key] === 'default') continue
+    const field = key === 'targetHost' ? 'service' : key
+    complain(
+      `${key}: is for a single backend; give \`${field}\` to each entry of \`backends\` instead`,
+    )
+  }
+  findSharedNames(settings, complain)
 }
 
 /** Nobody who set one of these has to have thought of the driver. */
@@ -33,16 +42,11 @@ function whyCluster(sources: Settings['sources']): string {
 }
 
 /** Each would scale, and write its model into, what is the other's. */
-function findSharedNames({ backends }: Settings, complain: (problem: string) => void): void {
-  const nameOf = {
-    deployment: ({ name, deployment }: Settings['backends'][number]) => deployment ?? name,
-    configmap: ({ name, configmap }: Settings['backends'][number]) => configmap ?? `${name}-config`,
-    service: ({ name, service }: Settings['backends'][number]) => service ?? `${name}-svc`,
-  }
-  for (const [kind, read] of Object.entries(nameOf)) {
+function findSharedNames(settings: Settings, complain: (problem: string) => void): void {
+  for (const kind of ['deployment', 'configmap', 'service'] as const) {
     const owners = new Map<string, string>()
-    for (const [index, backend] of backends.entries()) {
-      const name = read(backend)
+    for (const [index, backend] of settings.backends.entries()) {
+      const name = objectNames(settings, backend)[kind]
       const owner = owners.get(name)
       // Two backends of one name are told of already.
       if (owner !== undefined && owner !== backend.name) {

@@ -189,6 +189,47 @@ export const commandLine: Kind<string> = {
   },
 }
 
+export const objectNamePattern =
+  /^(?=.{1,253}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
+export const objectNameWords =
+  'a name of lower-case letters, digits, dashes and dots, with a letter or digit at both ends'
+
+/** Of most objects in a cluster. */
+export const objectName: Kind<string> = {
+  ...text,
+  placeholder: 'name',
+  expects: objectNameWords,
+  read: (raw) => {
+    const name = asText(raw)
+    return name !== undefined && objectNamePattern.test(name) ? name : undefined
+  },
+  json: { type: 'string', pattern: objectNamePattern.source },
+}
+
+const namespacePattern = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/
+export const namespaceName: Kind<string> = {
+  ...objectName,
+  expects: 'the name of a namespace: up to 63 lower-case letters, digits and dashes',
+  read: (raw) => {
+    const name = asText(raw)
+    return name !== undefined && namespacePattern.test(name) ? name : undefined
+  },
+  json: { type: 'string', pattern: namespacePattern.source },
+}
+
+const servicePattern = /^[a-z]([-a-z0-9]{0,61}[a-z0-9])?(\.[-a-z0-9.]*)?$/
+/** `vllm-svc`, or `vllm-svc.ai-apps.svc.cluster.local`, as the original had it. */
+export const serviceHost: Kind<string> = {
+  ...text,
+  placeholder: 'host',
+  expects: 'the name of a Service, alone or as the first part of its host name',
+  read: (raw) => {
+    const host = asText(raw)
+    return host !== undefined && servicePattern.test(host) ? host : undefined
+  },
+  json: { type: 'string', pattern: servicePattern.source },
+}
+
 export const dnsLabel: Kind<string> = {
   ...text,
   expects: 'a DNS label: up to 63 lower-case letters, digits and dashes, beginning with a letter',

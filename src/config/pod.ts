@@ -1,10 +1,15 @@
 import { parse } from 'yaml'
 import { z } from 'zod'
-import type { Kind } from './kinds.ts'
+import { explain } from './explain.ts'
+import { isMap, objectNamePattern, objectNameWords, type Kind } from './kinds.ts'
 
+/** Of an amount; the API server knows more ways to write one, which no amount here needs. */
 const quantityPattern = /^\d+(\.\d+)?(m|k|Ki|M|Mi|G|Gi|T|Ti|P|Pi)?$/
 
-const name = z.string().min(1)
+const hidden = '…'
+
+/** Of an object in the cluster. */
+const name = z.string().regex(objectNamePattern, { error: `must be ${objectNameWords}` })
 /** As Kubernetes writes amounts; YAML makes numbers of some. */
 const quantity = z
   .union([z.string(), z.number()])
@@ -37,13 +42,26 @@ const volume = z
     { error: 'must be one of pvc, hostPath and emptyDir' },
   )
 
-const toleration = z.strictObject({
-  key: z.string().optional(),
-  operator: z.enum(['Exists', 'Equal']).optional(),
-  value: z.string().optional(),
-  effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']).optional(),
-  tolerationSeconds: z.int().optional(),
-})
+const toleration = z
+  .strictObject({
+    key: z.string().optional(),
+    operator: z.enum(['Exists', 'Equal']).optional(),
+    value: z.string().optional(),
+    effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']).optional(),
+    tolerationSeconds: z.int().optional(),
+  })
+  .refine(({ operator, value }) => operator !== 'Exists' || !value, {
+    error: 'must have no value with the operator Exists',
+  })
+  .refine(({ operator, key }) => operator === 'Exists' || Boolean(key), {
+    error: 'must have a key, or the operator Exists',
+  })
+  .refine(
+    ({ effect, tolerationSeconds }) => tolerationSeconds === undefined || effect === 'NoExecute',
+    {
+      error: 'must have the effect NoExecute where it has tolerationSeconds',
+    },
+  )
 
 const seconds = z.int().min(1).optional()
 
@@ -111,15 +129,6 @@ export type PodSettings = z.output<typeof podSchema>
 /** A volume for a cache. */
 export type VolumeSettings = z.output<typeof volume>
 
-function readMap(raw: unknown): unknown {
-  if (typeof raw !== 'string') return raw
-  try {
-    return parse(raw, { logLevel: 'silent' })
-  } catch {
-    return undefined
-  }
-}
-
 const { $schema: _, ...json } = z.toJSONSchema(podSchema, { io: 'input' })
 
 export const podMap: Kind<PodSettings> = {
@@ -127,16 +136,61 @@ export const podMap: Kind<PodSettings> = {
   placeholder: 'yaml',
   expects: 'a map, such as {shmSize: 8Gi, runtimeClass: nvidia}',
   read: (raw) => podSchema.safeParse(readMap(raw)).data,
-  // What the variables hold may be a secret.
-  show: ({ env, ...value }) => JSON.stringify({ ...value, ...(env && { env: Object.keys(env) }) }),
+  show: (value) => JSON.stringify(withoutValues(value)),
   json,
   explain: (raw) => {
-    const { error } = podSchema.safeParse(readMap(raw))
-    return (error?.issues ?? []).map(({ path, message }) => {
-      const place = path.map((part) =>
-        typeof part === 'number' ? `[${part}]` : `.${String(part)}`,
-      )
-      return `${place.join('')}: ${message}`
-    })
+    const map = readMap(raw)
+    if (!isMap(map)) return [`: expected ${podMap.expects}`]
+    const { error } = podSchema.safeParse(map)
+    return explain(error?.issues ?? [], map, fieldsAt).map(({ path, message }) =>
+      path[0] === 'env'
+        ? `.${path.join('.')}: must be text; quote it if it is a number`
+        : `.${message}`,
+    )
   },
+}
+
+/** In flags and variables it is YAML on one line. */
+function readMap(raw: unknown): unknown {
+  if (typeof raw !== 'string') return raw
+  try {
+    return parse(raw, { logLevel: 'error' })
+  } catch {
+    return undefined
+  }
+}
+
+interface Schema {
+  readonly properties?: Readonly<Record<string, Schema>>
+  readonly items?: Schema
+  readonly anyOf?: readonly Schema[]
+}
+
+/** Names that may stand at a place of the map. */
+function fieldsAt(path: readonly PropertyKey[]): readonly string[] {
+  const forms = (schema: Schema): readonly Schema[] => schema.anyOf ?? [schema]
+  let at = forms(json as Schema)
+  for (const step of path) {
+    at = at
+      .flatMap(({ properties, items }) => properties?.[String(step)] ?? items ?? [])
+      .flatMap(forms)
+  }
+  return at.flatMap(({ properties = {} }) => Object.keys(properties))
+}
+
+/** What variables hold may be a secret, in `env` here as in that of containers. */
+function withoutValues(value: unknown, field = ''): unknown {
+  if (Array.isArray(value)) {
+    return value.map((each) =>
+      field === 'env' && isMap(each) && 'value' in each
+        ? { ...each, value: hidden }
+        : withoutValues(each),
+    )
+  }
+  if (!isMap(value)) return value
+  const fields = Object.entries(value).map(([name, inner]) => [
+    name,
+    field === 'env' ? hidden : withoutValues(inner, name),
+  ])
+  return Object.fromEntries(fields)
 }

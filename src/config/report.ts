@@ -1,5 +1,7 @@
 import { formatDuration } from './durations.ts'
 import { definitionOf, settingName } from './names.ts'
+import { objectNames, type ObjectNames } from './object-names.ts'
+import { podMap } from './pod.ts'
 import { settingKeys, type SettingKey } from './settings.ts'
 import type { Settings } from './types.ts'
 
@@ -20,6 +22,8 @@ export interface ReportedBackend {
   readonly command: string
   /** Names only: values are often tokens. */
   readonly env: readonly string[]
+  /** Undefined where backends are processes. */
+  readonly cluster: (ObjectNames & { readonly pod: string }) | undefined
 }
 
 /** The effective configuration, fit to be shown to anybody. */
@@ -45,6 +49,10 @@ export function reportSettings(settings: Settings): SettingsReport {
         backend.idleTimeoutMs === undefined ? undefined : formatDuration(backend.idleTimeoutMs),
       command: withoutKeys(backend.command.join(' ')),
       env: Object.keys(backend.env),
+      cluster:
+        settings.driver === 'kubernetes'
+          ? { ...objectNames(settings, backend), pod: withoutKeys(podMap.show(backend.pod)) }
+          : undefined,
     })),
   }
 }

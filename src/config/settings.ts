@@ -8,11 +8,14 @@ import {
   duration,
   integer,
   list,
+  namespaceName,
+  objectName,
   path,
   positiveDuration,
   secret,
   secretKey,
   secrets,
+  serviceHost,
   size,
   text,
 } from './kinds.ts'
@@ -254,16 +257,22 @@ export const settingDefinitions = {
     { env: ['ENABLE_METRICS'] },
   ),
 
-  namespace: setting(text, 'ai-apps', 'kubernetes', 'Namespace of the backend and its models.', {
-    env: ['VLLM_NAMESPACE'],
-  }),
-  deployment: setting(text, 'vllm', 'kubernetes', 'Name of the Deployment.', {
+  namespace: setting(
+    namespaceName,
+    'ai-apps',
+    'kubernetes',
+    'Namespace of the backend and its models.',
+    {
+      env: ['VLLM_NAMESPACE'],
+    },
+  ),
+  deployment: setting(objectName, 'vllm', 'kubernetes', 'Name of the Deployment.', {
     env: ['VLLM_DEPLOYMENT'],
   }),
-  configmap: setting(text, 'vllm-config', 'kubernetes', 'Name of the ConfigMap.', {
+  configmap: setting(objectName, 'vllm-config', 'kubernetes', 'Name of the ConfigMap.', {
     env: ['VLLM_CONFIGMAP'],
   }),
-  targetHost: setting(text, 'vllm-svc', 'kubernetes', 'Host, and name, of the Service.', {
+  targetHost: setting(serviceHost, 'vllm-svc', 'kubernetes', 'Host, and name, of the Service.', {
     env: ['VLLM_TARGET'],
   }),
   targetPort: setting(integer(1, 65_535), 80, 'kubernetes', 'Port of the Service.', {
@@ -317,7 +326,7 @@ export const settingDefinitions = {
     'How long a pod that no node has room for may wait while an autoscaler adds a node; without one, it fails within 15 s.',
   ),
   leaseName: setting(
-    text,
+    objectName,
     'vllm-chill',
     'kubernetes',
     'Lease that says which program may change anything. Two installations in one namespace need two.',

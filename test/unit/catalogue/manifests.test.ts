@@ -108,7 +108,7 @@ describe('a manifest', () => {
     [{ startTimeout: '0' }, 'spec.startTimeout: "0" must be more than 0'],
     [{ idleTimeout: 0 }, 'spec.idleTimeout: 0 is not text; put it in quotes: "0"'],
     [{ maxInFlight: 0 }, 'spec.maxInFlight: 0 is too small; at least 1 is allowed'],
-    [{ command: 5 }, 'spec.command: 5 is neither text nor a list of texts'],
+    [{ command: 5 }, 'spec.command: 5 is neither text nor a list'],
     [{ command: [] }, 'spec.command: must not be empty'],
     [{ command: ['a', 1] }, 'spec.command: 1 is not text; put it in quotes: "1"'],
     [

@@ -49,19 +49,33 @@ describe('vllm-chill config', () => {
       'cmd-key',
       'hf-secret',
       'pod-secret',
+      'deep-secret',
     ]
     const file = join(mkdtempSync(join(tmpdir(), 'chill-')), 'c.yaml')
     writeFileSync(
       file,
-      'backends:\n  - { name: a, env: { HF_TOKEN: hf-secret }, pod: { env: { X: pod-secret } } }\n',
+      `backends:
+  - { name: a, env: { HF_TOKEN: hf-secret }, pod: { env: { X: pod-secret } } }
+pod:
+  podTemplate: { spec: { containers: [{ name: vllm, env: [{ name: Y, value: deep-secret }] }] } }
+`,
     )
     const flags = `--config ${file} --api-keys key-one,key-two --operations-token op-token --backend-api-key engine-key`
     const words = [...flags.split(' '), '--command', 'vllm serve --api-key cmd-key']
-    for (const text of [run(words), run([...words, '--json'])]) {
+    const cluster = ['--driver', 'kubernetes']
+    for (const text of [run(words), run([...words, '--json']), run([...words, ...cluster])]) {
       for (const secret of secrets) expect(text).not.toContain(secret)
       expect(text).toContain('HF_TOKEN')
       expect(text).toContain('2 secrets')
     }
+  })
+
+  test('says in a cluster what the objects of each backend are called', () => {
+    const flags = ['--driver', 'kubernetes', '--deployment', 'mine', '--pod', '{shmSize: 8Gi}']
+    const lines = run(flags).split('\n')
+    expect(lines.at(-1)?.split(/ {2,}/)).toEqual(['vllm', 'mine', 'vllm-config', 'vllm-svc', '{}'])
+    expect(lineOf(lines.join('\n'), 'pod')).toContain('{"shmSize":"8Gi"}')
+    expect(run(['--driver', 'process'])).not.toContain('DEPLOYMENT')
   })
 
   test('as JSON has every setting as a person would write it', () => {

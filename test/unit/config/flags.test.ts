@@ -26,6 +26,8 @@ describe('flags', () => {
       size: '7MiB',
       'true|false': 'false',
       text: 'seven',
+      name: 'seven',
+      host: 'seven',
       command: 'seven',
       path: 'seven',
       list: 'seven',

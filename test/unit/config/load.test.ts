@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { ConfigError, loadSettings, type Settings } from '../../../src/config/index.ts'
+import { ConfigError, loadSettings, objectNames, type Settings } from '../../../src/config/index.ts'
 
 interface Given {
   flags?: Record<string, unknown>
@@ -377,6 +377,39 @@ describe('the driver', () => {
     ])
   })
 
+  test.each([
+    [{ namespace: 'My_Space' }, 'name of a namespace'],
+    [{ deployment: 'my_vllm' }, 'a name of lower-case letters'],
+    [{ leaseName: '-x' }, 'a name of lower-case letters'],
+    [{ targetHost: '10.0.0.1' }, 'the name of a Service'],
+    [{ targetHost: 'http://vllm-svc' }, 'the name of a Service'],
+  ])('takes no %j', (flags, message) => {
+    expect(problemsOf({ flags }).join()).toContain(message)
+  })
+
+  test('takes the names of the single backend, and for listed ones makes them of theirs', () => {
+    const namesOf = (given: Given) => {
+      const settings = load(given)
+      return settings.backends.map((backend) => Object.values(objectNames(settings, backend)))
+    }
+    const targetHost = 'vllm-svc.ai.svc.cluster.local'
+    expect(namesOf({ flags: { deployment: 'a.b', targetHost } })).toEqual([
+      ['a.b', 'vllm-config', 'vllm-svc'],
+    ])
+    expect(namesOf({ file: 'backends: [{ name: vllm }, { name: b, service: c }]' })).toEqual([
+      ['vllm', 'vllm-config', 'vllm-svc'],
+      ['b', 'b-config', 'c'],
+    ])
+  })
+
+  test('of a cluster takes no names for a single backend where several are listed', () => {
+    const flags = { driver: 'kubernetes', deployment: 'x', targetHost: 'y' }
+    expect(problemsOf({ flags, file: 'backends: [{ name: a }]' })).toEqual([
+      'deployment: is for a single backend; give `deployment` to each entry of `backends` instead',
+      'targetHost: is for a single backend; give `service` to each entry of `backends` instead',
+    ])
+  })
+
   test('of a cluster needs names of its own for each backend', () => {
     const file = 'backends: [{ name: a }, { name: b, deployment: a, service: a-svc }]'
     expect(problemsOf({ flags: { driver: 'kubernetes' }, file })).toEqual([
@@ -394,12 +427,28 @@ describe('the pod', () => {
     expect(load({ file: `pod: ${JSON.stringify(pod)}` }).pod).toEqual(pod)
   })
 
+  test('never tells what its variables hold', () => {
+    const text = '{env: {TOKEN: 12345}, shmsize: 1}'
+    expect(problemsOf({ flags: { pod: text } }).join()).not.toContain('12345')
+  })
+
   test.each([
-    ['{shmsize: 1}', 'pod: Unrecognized key: "shmsize"'],
-    ['{shmSize: much}', 'pod.shmSize: must be an amount'],
-    ['{modelCache: {pvc: a, hostPath: /b}}', 'pod.modelCache: must be one of'],
-    ['{tolerations: [{effect: Never}]}', 'pod.tolerations[0].effect'],
+    ['{shmsize: 1}', 'pod.shmsize: unknown field; did you mean shmSize?'],
+    ['{shmSize: much}', 'pod.shmSize: "much" must be an amount'],
+    ['{modelCache: {pvc: a, hostPath: /b}}', 'must be one of pvc, hostPath and emptyDir'],
+    ['{modelCache: {pvc: a, subPath: ../b}}', 'pod.modelCache.subPath: "../b" must be a path'],
+    ['{modelCache: {pvc: a, subpath: b}}', 'did you mean subPath?'],
+    ['{tolerations: [{effect: Never}]}', 'pod.tolerations[0].effect: "Never" is not one of'],
+    ['{tolerations: [{operator: Exists, value: a}]}', 'must have no value'],
+    ['{tolerations: [{value: a}]}', 'must have a key'],
+    ['{tolerations: [{key: a, tolerationSeconds: 1}]}', 'must have the effect NoExecute'],
     ['{modelCache: {hostPath: b}}', 'must be an absolute path'],
+    ['{probes: {startup: true}}', 'pod.probes.startup: true is not'],
+    ['{probes: {liveness: {periodseconds: 1}}}', 'did you mean periodSeconds?'],
+    ['{serviceAccount: My_Account}', 'pod.serviceAccount: "My_Account" must be a name'],
+    ['{gpuCount: 1.5}', 'pod.gpuCount: 1.5 is not a whole number'],
+    ['{', 'pod: expected a map, such as'],
+    ['text', 'pod: expected a map, such as'],
   ])('%s is refused with its path', (text, message) => {
     expect(() => load({ flags: { pod: text } })).toThrow(message)
   })

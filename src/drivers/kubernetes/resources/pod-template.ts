@@ -35,6 +35,9 @@ export function podTemplate(place: BackendPlace, model: VllmModel): V1PodTemplat
       securityContext: pod.podSecurityContext ?? { seccompProfile: { type: 'RuntimeDefault' } },
     },
   }
-  const general = strategicMerge(plain, pod.podTemplate ?? {})
-  return strategicMerge(general, model.spec.podTemplate ?? {}) as V1PodTemplateSpec
+  const patches = [...place.templates, model.spec.podTemplate ?? {}]
+  return patches.reduce<unknown>(
+    (template, patch) => strategicMerge(template, patch),
+    plain,
+  ) as V1PodTemplateSpec
 }

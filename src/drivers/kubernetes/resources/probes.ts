@@ -1,5 +1,5 @@
 import type { V1Container, V1Probe } from '@kubernetes/client-node'
-import type { PodSettings } from '../../../config/index.ts'
+import type { BackendPlace } from './types.ts'
 
 /** The longest start timeout that can be configured: what is too long is the chart's to say. */
 export const longestStartSeconds = 576 * 3_600
@@ -14,7 +14,7 @@ const usual = {
 } as const
 
 /** `/health` of vLLM answers once the engine serves, and says when it is dead. */
-export function probesOf({ probes = {} }: PodSettings): Probes {
+export function probesOf({ probes = {} }: BackendPlace['pod']): Probes {
   const probe = (role: keyof typeof usual): V1Probe | undefined => {
     const own = probes[role]
     if (own === false) return undefined

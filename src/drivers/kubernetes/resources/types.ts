@@ -22,7 +22,9 @@ export interface BackendPlace {
   readonly hfTokenSecret: SecretKey
   readonly apiKeySecret: SecretKey | undefined
   readonly terminationGraceMs: number
-  readonly pod: PodSettings
+  readonly pod: Omit<PodSettings, 'podTemplate'>
+  /** Patches of the pod, one after the other; that of the model comes last. */
+  readonly templates: readonly Readonly<Record<string, unknown>>[]
 }
 
 /** Something wrong with what was configured; `path` is a field of the settings or of the manifest. */

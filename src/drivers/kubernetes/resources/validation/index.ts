@@ -62,6 +62,8 @@ function gpuProblems(place: BackendPlace, model: VllmModel): PodProblem[] {
   return problems
 }
 
+const template = 'V1PodTemplateSpec'
+
 /** Shared memory counts as memory of the container that writes it. */
 function memoryProblems({ pod }: BackendPlace): PodProblem[] {
   const [shm, limit] = [pod.shmSize ?? usualShmSize, pod.resources?.limits?.['memory']]
@@ -86,11 +88,11 @@ function variableProblems({ pod }: BackendPlace, model: VllmModel): PodProblem[]
   return [...taken('pod.env', pod.env), ...taken('spec.env', model.spec.env)]
 }
 
-function shapeProblems({ pod }: BackendPlace, { spec }: VllmModel): PodProblem[] {
+function shapeProblems({ pod, templates }: BackendPlace, { spec }: VllmModel): PodProblem[] {
   return [
     ...fieldProblems(pod.podSecurityContext, 'V1PodSecurityContext', 'pod.podSecurityContext'),
     ...fieldProblems(pod.securityContext, 'V1SecurityContext', 'pod.securityContext'),
-    ...fieldProblems(pod.podTemplate, 'V1PodTemplateSpec', 'pod.podTemplate'),
-    ...fieldProblems(spec.podTemplate, 'V1PodTemplateSpec', 'spec.podTemplate'),
+    ...templates.flatMap((each) => fieldProblems(each, template, 'pod.podTemplate')),
+    ...fieldProblems(spec.podTemplate, template, 'spec.podTemplate'),
   ]
 }

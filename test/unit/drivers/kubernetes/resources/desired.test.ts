@@ -103,9 +103,65 @@ describe('the container', () => {
     expect(own.image).toBe('mine:1')
   })
 
+  it.each([
+    ['vllm/vllm-openai:v0.32.0', {}, true],
+    ['vllm/vllm-openai:0.18', {}, true],
+    ['registry.local:5000/my-vllm:v1.0.0-cu13', {}, true],
+    ['vllm/vllm-openai:v0.17.1', {}, false],
+    ['vllm/vllm-openai:latest', {}, false],
+    ['vllm/vllm-openai@sha256:0.99', {}, false],
+    ['mine/engine:v2.0.0', {}, false],
+    ['vllm/vllm-openai:v0.32.0', { command: 'python3 server.py' }, false],
+    ['vllm/vllm-openai:v0.32.0', { extraArgs: ['--shutdown-timeout=3'] }, false],
+  ])('of %s with %j: is told how long it may take to end: %s', (image, spec, isTold) => {
+    const { args = [] } = container(spec, { image, terminationGraceMs: 10_000 })
+    expect(args.slice(-2)).toEqual(isTold ? ['--shutdown-timeout', '8'] : ['--port', '8000'])
+  })
+
   it('is given no second --shutdown-timeout', () => {
     const { args } = container({ extraArgs: ['--shutdown-timeout', '3'] })
     expect(args?.filter((arg) => arg === '--shutdown-timeout')).toHaveLength(1)
+  })
+
+  it('has no variable twice: what settings and model say counts, but for the keys', () => {
+    const { env = [] } = container(
+      { env: { HF_TOKEN: 'own', DTYPE: 'x' } },
+      {
+        pod: { env: { HF_TOKEN: 'general', VLLM_API_KEY: 'k' } },
+        apiKeySecret: { name: 'a', key: 'b' },
+      },
+    )
+    const of = (name: string) => env.filter((each) => each.name === name)
+    expect(of('HF_TOKEN')).toEqual([{ name: 'HF_TOKEN', value: 'own' }])
+    expect(of('VLLM_API_KEY')).toEqual([{ name: 'VLLM_API_KEY', value: 'k' }])
+    expect(of('DTYPE')).toEqual([
+      { name: 'DTYPE', valueFrom: { configMapKeyRef: { name: 'vllm-config', key: 'DTYPE' } } },
+    ])
+  })
+
+  it('is told where its caches are', () => {
+    const pod = { modelCache: { pvc: 'a' }, compileCache: { emptyDir: '9Gi', mountPath: '/c' } }
+    const { env = [], volumeMounts } = container({}, { pod })
+    const valueOf = (name: string) => env.find((each) => each.name === name)?.value
+    expect(volumeMounts?.map(({ mountPath }) => mountPath)).toEqual([
+      '/dev/shm',
+      valueOf('HF_HOME'),
+      valueOf('VLLM_CACHE_ROOT'),
+    ])
+    expect(valueOf('VLLM_CACHE_ROOT')).toBe('/c')
+  })
+
+  it('is asked for its health as patiently as is configured', () => {
+    const usual = container()
+    expect(usual.startupProbe).toMatchObject({ periodSeconds: 1, failureThreshold: 576 * 3_600 })
+    const own = container(
+      {},
+      { pod: { probes: { startup: false, readiness: { periodSeconds: 2 }, liveness: false } } },
+    )
+    expect(own).not.toHaveProperty('startupProbe')
+    expect(own).not.toHaveProperty('livenessProbe')
+    const { periodSeconds: _, ...others } = usual.readinessProbe!
+    expect(own.readinessProbe).toEqual({ ...others, periodSeconds: 2 })
   })
 })
 
@@ -147,9 +203,21 @@ describe('the pod', () => {
   })
 
   it('is what the templates lay over it, the model last', () => {
-    const pod = {
-      podTemplate: { spec: { hostIPC: true, containers: [{ name: 'vllm', workingDir: '/a' }] } },
-    }
+    const templates = [
+      {
+        spec: {
+          hostIPC: true,
+          terminationGracePeriodSeconds: 60,
+          containers: [{ name: 'vllm', workingDir: '/a', stdin: true }],
+        },
+      },
+      {
+        spec: {
+          terminationGracePeriodSeconds: 90,
+          containers: [{ name: 'vllm', stdin: null, livenessProbe: null }],
+        },
+      },
+    ]
     const podTemplate = {
       spec: {
         containers: [
@@ -158,13 +226,15 @@ describe('the pod', () => {
         ],
       },
     }
-    const { spec } = objects({ podTemplate }, { pod }).deployment.spec!.template
-    expect(spec).toMatchObject({ hostIPC: true })
+    const { spec } = objects({ podTemplate }, { templates }).deployment.spec!.template
+    expect(spec).toMatchObject({ hostIPC: true, terminationGracePeriodSeconds: 90 })
     expect(spec?.containers.map(({ name, workingDir }) => [name, workingDir])).toEqual([
       ['vllm', '/b'],
       ['side', undefined],
     ])
     expect(spec?.containers[0]?.image).toBe('vllm/vllm-openai:v0.32.0')
+    expect(spec?.containers[0]).not.toHaveProperty('livenessProbe')
+    expect(spec?.containers[0]).not.toHaveProperty('stdin')
   })
 })
 

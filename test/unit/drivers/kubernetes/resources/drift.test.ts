@@ -8,9 +8,9 @@ import {
 } from '../../../../../src/drivers/kubernetes/index.ts'
 import { manifest, place } from './place.ts'
 
-type Pod = BackendPlace['pod']
-const deploymentOf = (pod: Pod, spec: Record<string, unknown> = {}) =>
-  desiredObjects(place({ pod }), manifest(spec), 'r1').deployment
+type Pod = BackendPlace['pod'] & { podTemplate?: Record<string, unknown> }
+const deploymentOf = ({ podTemplate = {}, ...pod }: Pod, spec: Record<string, unknown> = {}) =>
+  desiredObjects(place({ pod, templates: [podTemplate] }), manifest(spec), 'r1').deployment
 
 const edited = (deployment: V1Deployment, edit: (live: V1Deployment) => void) => {
   const live = structuredClone(deployment)

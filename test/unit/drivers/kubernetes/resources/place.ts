@@ -17,6 +17,7 @@ export function place(fields: Partial<BackendPlace> = {}): BackendPlace {
     apiKeySecret: undefined,
     terminationGraceMs: 30_000,
     pod: {},
+    templates: [],
     ...fields,
   }
 }

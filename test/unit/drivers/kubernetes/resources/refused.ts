@@ -207,7 +207,7 @@ export const refused: readonly Refused[] = [
   {
     path: 'pod.podTemplate.spec.priorityClasName',
     says: 'did you mean priorityClassName?',
-    at: { pod: { podTemplate: { spec: { priorityClasName: 'high' } } } },
+    at: { templates: [{ spec: { priorityClasName: 'high' } }] },
   },
   {
     path: 'pod.securityContext.runAsUsr',

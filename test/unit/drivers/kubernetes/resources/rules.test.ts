@@ -168,6 +168,36 @@ describe('a strategic merge', () => {
         ],
       },
     ],
+    [
+      'a map is deleted',
+      { securityContext: { a: 1 }, b: 1 },
+      { securityContext: { $patch: 'delete' } },
+      { b: 1 },
+    ],
+    [
+      'another source of a volume takes the place of the old one',
+      { volumes: [{ name: 'shm', emptyDir: { sizeLimit: '1Gi' } }] },
+      { volumes: [{ name: 'shm', hostPath: { path: '/dev/shm' } }] },
+      { volumes: [{ name: 'shm', hostPath: { path: '/dev/shm' } }] },
+    ],
+    [
+      'the same source of a volume is merged',
+      { volumes: [{ name: 'shm', emptyDir: { medium: 'Memory', sizeLimit: '1Gi' } }] },
+      { volumes: [{ name: 'shm', emptyDir: { sizeLimit: '2Gi' } }] },
+      { volumes: [{ name: 'shm', emptyDir: { medium: 'Memory', sizeLimit: '2Gi' } }] },
+    ],
+    [
+      'a value of a variable takes the place of its source',
+      { env: [{ name: 'A', valueFrom: {} }] },
+      { env: [{ name: 'A', value: 'b' }] },
+      { env: [{ name: 'A', value: 'b' }] },
+    ],
+    [
+      'another way to probe takes the place of the old one, and the times stay',
+      { livenessProbe: { httpGet: { path: '/health' }, periodSeconds: 10 } },
+      { livenessProbe: { exec: { command: ['true'] } } },
+      { livenessProbe: { exec: { command: ['true'] }, periodSeconds: 10 } },
+    ],
   ])('%s', (_, target, patch, merged) => {
     expect(strategicMerge(target, patch)).toEqual(merged)
   })

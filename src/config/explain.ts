@@ -1,8 +1,8 @@
 import type { z } from 'zod'
-import { didYouMean } from '../config/index.ts'
+import { didYouMean } from './nearest-name.ts'
 
 type Issue = z.core.$ZodIssue
-type Path = readonly PropertyKey[]
+export type Path = readonly PropertyKey[]
 
 /** What is wrong with one field, for the person who wrote it. */
 export interface Fault {
@@ -11,17 +11,17 @@ export interface Fault {
   readonly message: string
 }
 
-/** One fault per field; `input` is what was validated, `knownFields` what may stand in `spec`. */
+/** One fault per field; `input` is what was validated, `knownFields` what may stand at a place of it. */
 export function explain(
   issues: readonly Issue[],
   input: unknown,
-  knownFields: readonly string[],
+  knownFields: (path: Path) => readonly string[],
 ): Fault[] {
   return issues.flatMap((issue): Fault[] => {
     if (issue.code === 'unrecognized_keys') {
       return issue.keys.map((key) => ({
         path: [...issue.path, key],
-        message: `${written([...issue.path, key])}: unknown field${didYouMean(key, knownFields)}`,
+        message: `${written([...issue.path, key])}: unknown field${didYouMean(key, knownFields(issue.path))}`,
       }))
     }
     const value = valueAt(input, issue.path)
@@ -61,9 +61,17 @@ function describeUnion(errors: readonly (readonly Issue[])[], value: unknown): s
   const meant = errors.find((issues) =>
     issues.every((issue) => issue.code !== 'invalid_type' || issue.path.length > 0),
   )?.[0]
-  if (meant === undefined) return `${shown(value)} is neither text nor a list of texts`
+  if (meant === undefined) return `${shown(value)} is neither ${errors.map(formOf).join(' nor ')}`
   const inner = valueAt(value, meant.path)
   return whatIsWrong(meant, inner)
+}
+
+/** One form of several, by what it finds wrong. */
+function formOf([issue]: readonly Issue[]): string {
+  if (issue?.code === 'invalid_value') return issue.values.map(String).join(' or ')
+  return issue?.code === 'invalid_type'
+    ? expectedType(issue.expected, undefined)
+    : 'what is allowed'
 }
 
 function expectedType(expected: string, value: unknown): string {
