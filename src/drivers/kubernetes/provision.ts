@@ -120,7 +120,8 @@ export function createProvision({ api, place, leadership, log }: ProvisionOption
 
   /** With no replica, whatever the API server's default is; a crash in between must not start one. */
   async function create(wanted: V1Deployment, signal: AbortSignal): Promise<void> {
-    const asleep = { ...wanted, spec: { ...wanted.spec!, replicas: 0 } }
+    const asleep = structuredClone(wanted)
+    asleep.spec!.replicas = 0
     const created = await explained(() => api.apply(asleep, { signal }))
     log.info(
       { deployment: place.deployment, backend: place.backend },

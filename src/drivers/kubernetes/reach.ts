@@ -63,11 +63,9 @@ export function createReach({ api, mode, inCluster, log }: ReachOptions) {
       }
     },
     async close(): Promise<void> {
-      const open = await Promise.allSettled(ways.values())
+      const open = [...ways.values()]
       ways.clear()
-      await Promise.allSettled(
-        open.map((each) => (each.status === 'fulfilled' ? each.value.close() : undefined)),
-      )
+      await Promise.allSettled(open.map(async (way) => (await way).close()))
     },
   }
 }

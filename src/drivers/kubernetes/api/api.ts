@@ -309,7 +309,7 @@ export function createApi(connection: Connection, options: ApiOptions): Api {
           log,
         },
         followOptions,
-        onChange as (objects: ReadonlyMap<string, KubernetesObject>) => void,
+        onChange,
       ),
     portForward: (pod, port) => forwardPort(connection.config, namespace, pod, port),
   }

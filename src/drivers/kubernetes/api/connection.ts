@@ -108,6 +108,6 @@ export async function credentials({
   await config.applySecurityAuthentication(context)
   return {
     headers: context.getHeaders(),
-    dispatcher: context.getDispatcher() as Dispatcher | undefined,
+    dispatcher: context.getDispatcher(),
   }
 }

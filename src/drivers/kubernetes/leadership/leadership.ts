@@ -247,27 +247,27 @@ export function startLeadership(options: LeadershipOptions): Leadership {
     }
   }
 
-  function next(afterMs: number): void {
+  function again(afterMs: number): void {
     if (isClosed) return
     timer = setTimeout(() => {
       void inTurn(() => conflictsAside(round)).then(
         () => {
           if (trouble !== undefined) log.info({ lease: name }, 'the lease can be reached again')
           trouble = undefined
-          next(leads ? times.renewEveryMs : times.lookEveryMs)
+          again(leads ? times.renewEveryMs : times.lookEveryMs)
         },
         (error: unknown) => {
           const message = error instanceof Error ? error.message : String(error)
           if (trouble === undefined)
             log.warn({ lease: name }, `the lease cannot be had: ${message}`)
           trouble = message
-          next(times.lookEveryMs)
+          again(times.lookEveryMs)
         },
       )
     }, afterMs)
     timer.unref()
   }
-  next(0)
+  again(0)
 
   function assertLeads(): void {
     const isFresh = performance.now() - renewedAt < times.renewDeadlineMs

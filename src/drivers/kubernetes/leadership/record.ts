@@ -75,8 +75,7 @@ export function writeLease(
   return {
     apiVersion: 'coordination.k8s.io/v1',
     kind: 'Lease',
-    metadata: {
-      ...live?.metadata,
+    metadata: Object.assign({}, live?.metadata, {
       name,
       namespace,
       annotations: {
@@ -84,13 +83,12 @@ export function writeLease(
         [progressKey]: JSON.stringify(progress),
         [followersKey]: JSON.stringify(followers),
       },
-    },
-    spec: {
-      ...live?.spec,
+    }),
+    spec: Object.assign({}, live?.spec, {
       holderIdentity: holder,
       leaseDurationSeconds: Math.max(1, Math.round(durationMs / 1_000)),
       leaseTransitions: transitions,
-      ...(renew && { renewTime: new V1MicroTime() }),
-    },
+      ...(renew && { renewTime: new V1MicroTime(Date.now()) }),
+    }),
   }
 }

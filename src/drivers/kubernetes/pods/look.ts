@@ -161,9 +161,9 @@ function phaseOf(
   alive: readonly V1Pod[],
   deployment: V1Deployment | undefined,
 ): StartPhase | undefined {
-  const phases = alive.map(phaseOfPod)
+  const phases = new Set(alive.map(phaseOfPod))
   for (const phase of ['loading', 'process', 'image', 'scheduling'] as const) {
-    if (phases.includes(phase)) return phase
+    if (phases.has(phase)) return phase
   }
   return (deployment?.spec?.replicas ?? 0) > 0 ? 'resources' : undefined
 }

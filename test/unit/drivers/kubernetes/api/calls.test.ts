@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ApiFault } from '../../../../../src/drivers/kubernetes/api/index.ts'
+import type { ApiFault } from '../../../../../src/drivers/kubernetes/api/index.ts'
 import { fakeServer, reply } from './fake-server.ts'
 
 const fault = (call: Promise<unknown>): Promise<ApiFault> =>

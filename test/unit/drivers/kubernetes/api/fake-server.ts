@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
 import { KubeConfig } from '@kubernetes/client-node'
 import { onTestFinished, vi } from 'vitest'
 import { createApi, type Api } from '../../../../../src/drivers/kubernetes/api/index.ts'
@@ -22,18 +23,17 @@ export async function fakeServer(
   options: Partial<Parameters<typeof createApi>[1]> = {},
 ) {
   const asked: Asked[] = []
-  const server = createServer(async (request, answer) => {
-    const parts: Buffer[] = []
-    for await (const part of request) parts.push(part as Buffer)
-    const text = Buffer.concat(parts).toString()
-    const one: Asked = {
-      method: request.method ?? '',
-      url: new URL(request.url ?? '', 'http://api'),
-      headers: request.headers,
-      body: text === '' ? undefined : JSON.parse(text),
-    }
-    asked.push(one)
-    handler(one, answer)
+  const server = createServer((request, answer) => {
+    void text(request).then((body) => {
+      const one: Asked = {
+        method: request.method ?? '',
+        url: new URL(request.url ?? '', 'http://api'),
+        headers: request.headers,
+        body: body === '' ? undefined : JSON.parse(body),
+      }
+      asked.push(one)
+      handler(one, answer)
+    })
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   onTestFinished(() => {

@@ -26,7 +26,8 @@ describe('the phase of a start', () => {
   })
 
   it('is none of a Deployment without replicas', () => {
-    const at0 = deployment({ spec: { ...deployment().spec!, replicas: 0 } })
+    const at0 = deployment()
+    at0.spec!.replicas = 0
     expect(look([], { deployment: at0 }).phase).toBeUndefined()
   })
 })
