@@ -39,7 +39,7 @@ export const backendFields = {
     meaning: 'Kubernetes: its Service; `<name>-svc` unless given.',
   },
   pod: { kind: podMap, meaning: 'Kubernetes: over the general `pod`, field by field.' },
-  env: { kind: variables, meaning: 'Added to the environment of its processes.' },
+  env: { kind: variables, meaning: 'Added to the environment of its processes or pods.' },
 } satisfies Record<string, { kind: Kind<unknown, 'Ms' | ''>; meaning: string }>
 
 const fieldNames = Object.keys(backendFields)

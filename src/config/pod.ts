@@ -112,8 +112,16 @@ export const podSchema = z.strictObject({
   runtimeClass: name.optional().describe('Such as `nvidia`.'),
   priorityClass: name.optional().describe('A PriorityClass.'),
   serviceAccount: name.optional().describe('It is given no token of it.'),
-  podSecurityContext: anything.optional().describe("The pod's securityContext."),
-  securityContext: anything.optional().describe("The container's securityContext."),
+  podSecurityContext: anything
+    .optional()
+    .describe(
+      "The pod's securityContext; `{seccompProfile: {type: RuntimeDefault}}` unless given.",
+    ),
+  securityContext: anything
+    .optional()
+    .describe(
+      "The container's securityContext; unless given, no escalation and of all capabilities only CHOWN, DAC_OVERRIDE and FOWNER, which the image's root needs for caches of others.",
+    ),
   labels: words.optional().describe('Further labels.'),
   annotations: words.optional().describe('Further annotations.'),
   env: words.optional().describe('Further environment variables.'),

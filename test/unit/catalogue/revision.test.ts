@@ -13,6 +13,8 @@ const specs = fc.record(
     env: fc.dictionary(fc.constantFrom('A', 'B'), fc.constantFrom('1', '2')),
     command: fc.constantFrom('run', 'walk'),
     image: fc.constantFrom('i', 'j'),
+    gpuCount: fc.constantFrom(1, 2),
+    podTemplate: fc.constantFrom({}, { spec: { a: 1, b: [2] } }, { spec: { b: [2], a: 1 } }),
     extraArgs: fc.array(fc.constantFrom('-x', '-y'), { maxLength: 2 }),
   },
   { requiredKeys: [] },
@@ -27,8 +29,8 @@ const ours = fc.record({
 /** What is seen by the process that is started. */
 function launch(spec: object): unknown {
   const manifest = model('a', { ...spec })
-  const { env, command, image } = manifest.spec
-  return { args: vllmArguments(manifest), env, command, image }
+  const { env, command, image, gpuCount, podTemplate } = manifest.spec
+  return { args: vllmArguments(manifest), env, command, image, gpuCount, podTemplate }
 }
 
 describe('the revision', () => {
@@ -56,6 +58,11 @@ describe('the revision', () => {
     expect(revisionOf(model('a', { env: { A: '1', B: '2' } }))).toBe(
       revisionOf(model('a', { env: { B: '2', A: '1' } })),
     )
+  })
+
+  // What runs in a cluster since an earlier release would be loaded anew.
+  test('of a model is what it was in earlier releases', () => {
+    expect(revisionOf(model('a', { env: { B: '2', A: '1' }, image: 'i' }))).toBe('8d7d9cb59113')
   })
 })
 
