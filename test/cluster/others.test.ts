@@ -110,6 +110,22 @@ describe.skipIf(findBinaries() === undefined)('what somebody else does', () => {
     await answers(program)
   })
 
+  it('an edit that the server would not let an apply undo is put right, too', async () => {
+    const program = await loaded()
+    const source = { name: 'shm', hostPath: { path: '/dev/shm' } }
+    await admin.apps.patchNamespacedDeployment({
+      namespace,
+      name: 'vllm',
+      body: [{ op: 'replace', path: '/spec/template/spec/volumes/0', value: source }],
+    })
+    await program.waitForLog(says('volumes[name=shm]'))
+    await eventually(
+      async () => (await admin.deployment())?.spec?.template.spec?.volumes?.[0]?.emptyDir,
+      { what: 'the volume is right again' },
+    )
+    await answers(program)
+  })
+
   it('a node that is gone takes its model with it, and brings it back', async () => {
     const program = await loaded()
     await cluster.node.goAway()
