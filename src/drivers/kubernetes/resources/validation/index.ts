@@ -1,6 +1,7 @@
+import type { V1PodTemplateSpec } from '@kubernetes/client-node'
 import type { VllmModel } from '../../../../catalogue/index.ts'
 import { configMapData } from '../config-map.ts'
-import { gpuCount } from '../container.ts'
+import { containerName, gpuCount } from '../container.ts'
 import { podTemplate } from '../pod-template.ts'
 import { quantityOf } from '../quantity.ts'
 import type { BackendPlace, PodProblem } from '../types.ts'
@@ -25,7 +26,12 @@ export function validatePod(place: BackendPlace, model: VllmModel): readonly Pod
   // What has another shape than a pod cannot be looked at as one; a wrong name would be told again.
   if (names.length > 0 || shapes.length > 0) return [...given, ...shapes]
   const image = model.spec.image === undefined ? 'image' : 'spec.image'
-  return [...given, ...templateProblems(podTemplate(place, model), place, image)]
+  const pod = podTemplate(place, model)
+  return [
+    ...given,
+    ...patchedGpuProblems(pod, place, model),
+    ...templateProblems(pod, place, image),
+  ]
 }
 
 function placeProblems(place: BackendPlace): PodProblem[] {
@@ -62,7 +68,25 @@ function gpuProblems(place: BackendPlace, model: VllmModel): PodProblem[] {
   return problems
 }
 
-const template = 'V1PodTemplateSpec'
+/** A patch may set the limit itself. */
+function patchedGpuProblems(
+  { spec }: V1PodTemplateSpec,
+  place: BackendPlace,
+  model: VllmModel,
+): PodProblem[] {
+  const { gpuResource } = place
+  const { tensorParallelSize } = model.spec
+  const container = spec?.containers.find(({ name }) => name === containerName)
+  const gpus = quantityOf(container?.resources?.limits?.[gpuResource])
+  const isPatched = gpus !== undefined && gpus !== gpuCount(place, model)
+  if (!isPatched || gpus === 0 || gpus >= tensorParallelSize) return []
+  return [
+    {
+      path: `podTemplate.spec.containers[name=${containerName}].resources.limits.${gpuResource}`,
+      message: `${gpus} is less than tensorParallelSize (${tensorParallelSize}); gpuCount sets it`,
+    },
+  ]
+}
 
 /** Shared memory counts as memory of the container that writes it. */
 function memoryProblems({ pod }: BackendPlace): PodProblem[] {
@@ -76,7 +100,7 @@ function memoryProblems({ pod }: BackendPlace): PodProblem[] {
   ]
 }
 
-function variableProblems({ pod }: BackendPlace, model: VllmModel): PodProblem[] {
+function variableProblems({ pod, apiKeySecret }: BackendPlace, model: VllmModel): PodProblem[] {
   const keys = Object.keys(configMapData(model))
   const taken = (path: string, variables: Readonly<Record<string, string>> = {}) =>
     keys
@@ -85,14 +109,40 @@ function variableProblems({ pod }: BackendPlace, model: VllmModel): PodProblem[]
         path: `${path}.${key}`,
         message: 'is a key of the ConfigMap; the field of the model sets it',
       }))
-  return [...taken('pod.env', pod.env), ...taken('spec.env', model.spec.env)]
+  const twice = (path: string, variables: Readonly<Record<string, string>> = {}) =>
+    apiKeySecret && Object.hasOwn(variables, 'VLLM_API_KEY')
+      ? [
+          {
+            path: `${path}.VLLM_API_KEY`,
+            message: 'comes from apiKeySecret; leave one of them out',
+          },
+        ]
+      : []
+  return [
+    ...taken('pod.env', pod.env),
+    ...taken('spec.env', model.spec.env),
+    ...twice('pod.env', pod.env),
+    ...twice('spec.env', model.spec.env),
+  ]
 }
 
 function shapeProblems({ pod, templates }: BackendPlace, { spec }: VllmModel): PodProblem[] {
   return [
     ...fieldProblems(pod.podSecurityContext, 'V1PodSecurityContext', 'pod.podSecurityContext'),
     ...fieldProblems(pod.securityContext, 'V1SecurityContext', 'pod.securityContext'),
-    ...templates.flatMap((each) => fieldProblems(each, template, 'pod.podTemplate')),
-    ...fieldProblems(spec.podTemplate, template, 'spec.podTemplate'),
+    ...templates.flatMap((each) => patchProblems(each, 'pod.podTemplate')),
+    ...patchProblems(spec.podTemplate, 'spec.podTemplate'),
   ]
+}
+
+/** Nothing else of a template gets into the Deployment; who forgets `spec` would not be told otherwise. */
+function patchProblems(template: object | undefined, path: string): PodProblem[] {
+  const problems = fieldProblems(template, 'V1PodTemplateSpec', path)
+  const told = new Set(problems.map((problem) => problem.path))
+  const strangers = Object.keys(template ?? {})
+    .filter((key) => !['$patch', 'metadata', 'spec'].includes(key))
+    .map((key) => `${path}.${key}`)
+    .filter((at) => !told.has(at))
+  const message = 'is no field of a PodTemplateSpec; it has metadata and spec'
+  return [...problems, ...strangers.map((at) => ({ path: at, message }))]
 }

@@ -230,4 +230,32 @@ export const refused: readonly Refused[] = [
     spec: { podTemplate: { spec: { affinity: { $patch: 'merge' } } } },
     byServer: false,
   },
+  {
+    path: 'spec.env.VLLM_API_KEY',
+    says: 'comes from apiKeySecret',
+    spec: { env: { VLLM_API_KEY: 'x' } },
+    at: { apiKeySecret: { name: 'keys', key: 'vllm' } },
+    byServer: false,
+  },
+  {
+    path: 'podTemplate.spec.containers[name=vllm].resources.limits.nvidia.com/gpu',
+    says: '1 is less than tensorParallelSize (2)',
+    spec: {
+      tensorParallelSize: 2,
+      ...container({ resources: { limits: { 'nvidia.com/gpu': '1' } } }),
+    },
+    byServer: false,
+  },
+  {
+    path: 'spec.podTemplate.containers',
+    says: 'it has metadata and spec',
+    spec: { podTemplate: { containers: [] } },
+    byServer: false,
+  },
+  {
+    path: 'pod.podTemplate.containers',
+    says: 'it has metadata and spec',
+    at: { templates: [{ containers: [] }] },
+    byServer: false,
+  },
 ]
