@@ -14,6 +14,7 @@ import {
 } from '../drivers/kubernetes/index.ts'
 import { changeInWords, changesOf } from './difference.ts'
 import { inWords } from './in-words.ts'
+import { toYaml } from './yaml.ts'
 
 export interface DryRunOptions {
   readonly api: Api
@@ -97,10 +98,13 @@ async function tryObject(
     kind === 'Deployment' && !live ? { ...wanted, spec: { ...spec, replicas: 0 } } : wanted
   try {
     const after = await api.apply(asMade, { dryRun: true, force: true })
-    const changes = changesOf(live ?? {}, after)
-    if (live === undefined) tell(`  ${title} would be created`)
-    else if (changes.length === 0) tell(`  ${title} is as it should be`)
-    else tell(`  ${title} would be changed`)
+    if (live === undefined) {
+      tell(`  ${title} would be created`)
+      for (const line of toYaml([asMade]).trimEnd().split('\n')) tell(`    + ${line}`)
+      return true
+    }
+    const changes = changesOf(live, after)
+    tell(`  ${title} ${changes.length === 0 ? 'is as it should be' : 'would be changed'}`)
     for (const change of changes) tell(`    ${changeInWords(change)}`)
     return true
   } catch (error) {

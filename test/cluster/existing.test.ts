@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { ask, contentOf, refusalOf } from '../integration/serve/conversation.ts'
 import { findBinaries } from './binaries/index.ts'
 import { type Cluster, startCluster } from './cluster.ts'
-import { administer, installAround, serveIn } from './program.ts'
+import { administer, dryRun, installAround, serveIn } from './program.ts'
 import { namespace } from './workload.ts'
 
 const keys = ['MODEL_NAME', 'SERVED_MODEL_NAME', 'MAX_MODEL_LEN', 'TENSOR_PARALLEL_SIZE']
@@ -139,6 +139,26 @@ describe.skipIf(findBinaries() === undefined)('an existing Deployment', () => {
     expect(data).toEqual(first)
     const services = await admin.core.listNamespacedService({ namespace })
     expect(services.items.map(({ metadata }) => metadata?.name)).not.toContain('vllm-svc')
+  })
+
+  it('and whatever is not there yet is only told of in a dry run, with each change', async () => {
+    await admin.addModel('a')
+    await admin.addModel('b', { gpuCount: 1, tensorParallelSize: 2 })
+    const before = await dryRun(cluster)
+    expect(before.code).toBe(1)
+    expect(before.text).toContain('model b cannot be started here: spec.gpuCount')
+    expect(before.text).toContain('Deployment ai-apps/vllm would be created')
+    expect(before.text).toContain('+     type: Recreate')
+    expect(await admin.deployment()).toBeUndefined()
+    await admin.removeModel('b')
+
+    await make(first)
+    const existing = await dryRun(cluster)
+    expect(existing.code).toBe(0)
+    expect(existing.text).toContain('Deployment ai-apps/vllm is not ours and stays as it is')
+    expect(existing.text).toContain('+ data.DTYPE: auto')
+    const { data } = await admin.core.readNamespacedConfigMap({ namespace, name: 'vllm-config' })
+    expect(data).toEqual(first)
   })
 
   it('that is not there is said to be missing while switching is off', async () => {

@@ -67,6 +67,20 @@ export function serveIn(
   )
 }
 
+/** What `serve --dry-run` says, and its exit code. */
+export async function dryRun({ plane }: Cluster): Promise<{ code: number; text: string }> {
+  const words = ['serve', '--dry-run', '--enable-model-switch', '--namespace', namespace]
+  const kubeconfig = plane.serviceAccount(namespace)
+  const args = [entry, ...words, '--kubeconfig', kubeconfig]
+  try {
+    const { stdout } = await run(process.execPath, args, { env: plainEnvironment })
+    return { code: 0, text: stdout }
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string }
+    return { code, text: stdout + stderr }
+  }
+}
+
 export interface ModelFields {
   readonly [field: string]: unknown
 }
