@@ -1,4 +1,5 @@
-import * as kubernetes from '@kubernetes/client-node'
+// The client's own door would bring all of its APIs along.
+import * as kinds from '@kubernetes/client-node/dist/gen/models/all.js'
 import { didYouMean } from '../../../../config/index.ts'
 import { isMap } from '../lists.ts'
 import type { PodProblem } from '../types.ts'
@@ -31,7 +32,7 @@ export function fieldProblems(value: unknown, type: string, path: string): PodPr
     if (!Array.isArray(value)) return [wrong(path, value, 'a list')]
     return value.flatMap((each, index) => fieldProblems(each, list, `${path}[${index}]`))
   }
-  const attributes = (kubernetes as unknown as Record<string, Described | undefined>)[
+  const attributes = (kinds as unknown as Record<string, Described | undefined>)[
     type
   ]?.getAttributeTypeMap?.()
   if (map === undefined && attributes === undefined) return plainProblems(value, type, path)
