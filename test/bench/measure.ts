@@ -9,6 +9,9 @@ import type { Plan } from './plan.ts'
 import type { Position, Results } from './results.ts'
 import { interleave } from './rounds.ts'
 
+/** Node needs some ten thousand requests until it has compiled what it runs. */
+const warmUpSeconds = 3
+
 /** Measures all that the plan asks for, one thing after the other. */
 export async function measure(
   plan: Plan,
@@ -21,7 +24,7 @@ export async function measure(
 
   say('warming up')
   for (const contestant of those(plan.json.of))
-    await measureJson(tools, contestant, 32, plan.json.seconds)
+    await measureJson(tools, contestant, 32, warmUpSeconds)
 
   const json = new Map<number, Results['json'] extends ReadonlyMap<number, infer T> ? T : never>()
   for (const connections of plan.json.connections) {

@@ -35,14 +35,14 @@ export const full: Plan = {
   json: {
     of: ['direct', 'nginx', 'haproxy', 'goDefault', 'goTuned', 'bare', 'chill', 'quiet'],
     connections: [1, 32, 256],
-    rounds: 7,
+    rounds: 5,
     seconds: 2,
   },
   streams: {
     of: ['direct', 'nginx', 'haproxy', 'goTuned', 'bare', 'chill'],
     counts: [200, 1000],
     rounds: 5,
-    seconds: 4,
+    seconds: 3,
   },
   bodies: {
     of: ['direct', 'nginx', 'goTuned', 'parse', 'chill'],
