@@ -85,7 +85,9 @@ export const podSchema = z.strictObject({
     .int()
     .min(0)
     .optional()
-    .describe("Devices of one pod; the model's `gpuCount`, else its `tensorParallelSize`."),
+    .describe(
+      'Devices of a pod whose model has no `gpuCount`; its `tensorParallelSize` unless given.',
+    ),
   modelCache: volume
     .optional()
     .describe('Keeps downloaded weights; at `/root/.cache/huggingface` unless it says where.'),
