@@ -1,7 +1,7 @@
 export { commandOf, vllmArguments } from './arguments.ts'
 export { compareCrd, crdName, vllmModelCrd, type CrdComparison } from './crd.ts'
 export { catalogueModel, type ModelDefaults } from './facts.ts'
-export { followManifests, type Known, type Origin } from './follow-manifests.ts'
+export { followManifests, nothingKnown, type Known, type Origin } from './follow-manifests.ts'
 export { openFolderCatalogue, type FolderCatalogueOptions } from './folder.ts'
 export { keepModels } from './kept-models.ts'
 export { checkManifest, parseManifests, type Manifest, type Manifests } from './manifests.ts'

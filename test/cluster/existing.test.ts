@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { ask, contentOf, refusalOf } from '../integration/serve/conversation.ts'
 import { findBinaries } from './binaries/index.ts'
 import { type Cluster, startCluster } from './cluster.ts'
-import { administer, dryRun, installAround, serveIn } from './program.ts'
+import { administer, dryRun, grantRights, installAround, serveIn } from './program.ts'
 import { namespace } from './workload.ts'
 
 const keys = ['MODEL_NAME', 'SERVED_MODEL_NAME', 'MAX_MODEL_LEN', 'TENSOR_PARALLEL_SIZE']
@@ -169,3 +169,42 @@ describe.skipIf(findBinaries() === undefined)('an existing Deployment', () => {
     expect(await admin.deployment()).toBeUndefined()
   })
 })
+
+describe.skipIf(findBinaries() === undefined)(
+  'an existing Deployment, and no VLLMModels at all',
+  () => {
+    let cluster: Cluster
+    let admin: ReturnType<typeof administer>
+    beforeAll(async () => {
+      cluster = await startCluster()
+      await grantRights(cluster)
+      admin = administer(cluster)
+    })
+    afterAll(() => cluster?.stop())
+
+    it('sleeps and wakes under the name that it says itself', async () => {
+      const body = theirs()
+      body.spec!.template.spec!.containers[0]!.args = [
+        'org/model',
+        '--served-model-name',
+        'their-model',
+        'alias',
+      ]
+      delete body.spec!.template.spec!.containers[0]!.env
+      await admin.apps.createNamespacedDeployment({ namespace, body })
+      const program = await serveIn(cluster, [
+        '--no-enable-model-switch',
+        '--idle-timeout',
+        '500ms',
+      ])
+      const { data } = (await (await fetch(`${program.url}/v1/models`)).json()) as {
+        data: { id: string }[]
+      }
+      expect(data.map(({ id }) => id)).toContain('their-model')
+      expect(await admin.pods('app=their-vllm')).toEqual([])
+      expect(await contentOf(await ask(program, 'alias'))).toContain('you said: hi')
+      await admin.untilPods('none is left', (pods) => pods.length === 0, 'app=their-vllm')
+      expect(await contentOf(await ask(program, 'their-model'))).toContain('you said: hi')
+    })
+  },
+)

@@ -18,15 +18,7 @@ const plural = 'vllmmodels'
 
 /** What an installation needs before the program can run: CRD and RBAC, as they ship. */
 export async function installAround(cluster: Cluster, ...flags: string[]): Promise<void> {
-  const { stdout } = await run(
-    process.execPath,
-    [entry, 'manifests', '--namespace', namespace, ...flags],
-    { env: plainEnvironment },
-  )
-  const objects = parseAllDocuments(stdout).map((document) => document.toJS())
-  const api = createApi(connect({ kubeconfig: cluster.plane.admin }), { namespace, log: silent })
-  const kinds = new Set(['CustomResourceDefinition', 'Role', 'RoleBinding'])
-  for (const object of objects) if (kinds.has(object.kind)) await api.apply(object)
+  await applyOf(cluster, ['CustomResourceDefinition', 'Role', 'RoleBinding'], flags)
   cluster.isAudited = true
   const models = cluster.plane.client.makeApiClient(CustomObjectsApi)
   await eventually(
@@ -36,6 +28,26 @@ export async function installAround(cluster: Cluster, ...flags: string[]): Promi
         .catch(() => undefined),
     { what: 'VLLMModels are known to the API server' },
   )
+}
+
+/** Only the rights: of somebody who uses no VLLMModels. */
+export async function grantRights(cluster: Cluster): Promise<void> {
+  await applyOf(cluster, ['Role', 'RoleBinding'], [])
+}
+
+async function applyOf(
+  cluster: Cluster,
+  kinds: readonly string[],
+  flags: readonly string[],
+): Promise<void> {
+  const { stdout } = await run(
+    process.execPath,
+    [entry, 'manifests', '--namespace', namespace, ...flags],
+    { env: plainEnvironment },
+  )
+  const objects = parseAllDocuments(stdout).map((document) => document.toJS())
+  const api = createApi(connect({ kubeconfig: cluster.plane.admin }), { namespace, log: silent })
+  for (const object of objects) if (kinds.includes(object.kind)) await api.apply(object)
 }
 
 /** The program in its cluster, as its own service account. */

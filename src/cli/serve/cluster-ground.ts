@@ -1,19 +1,22 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
+import type { Catalogue } from '../../catalogue/index.ts'
 import { ConfigError, type Settings } from '../../config/index.ts'
 import {
+  ApiFault,
   connect,
   createApi,
   createKubernetesDriver,
   createModelStatus,
   openClusterCatalogue,
+  openExistingCatalogue,
   placesOf,
   type Api,
   type BackendPlace,
   type ClusterCatalogue,
   type Connection,
 } from '../../drivers/kubernetes/index.ts'
-import { dryRunServe, essentialChecks, refusalOf } from '../../installation/index.ts'
+import { dryRunServe, essentialChecks, refusalOf, type Check } from '../../installation/index.ts'
 import type { Log } from '../../telemetry/index.ts'
 import { definitionsOf } from './backends.ts'
 import type { Ground } from './ground.ts'
@@ -22,7 +25,8 @@ import { createModelReporter } from './model-reporter.ts'
 interface Reached {
   readonly api: Api
   readonly connection: Connection
-  readonly catalogue: ClusterCatalogue
+  /** With `live` where there are VLLMModels. */
+  readonly catalogue: Catalogue | ClusterCatalogue
   readonly places: Readonly<Record<string, BackendPlace>>
 }
 
@@ -32,15 +36,35 @@ async function reach(settings: Settings, log: Log): Promise<Reached> {
   const namespace = namespaceOf(settings, connection)
   const api = createApi(connection, { namespace, log: log.child({ room: 'driver' }) })
   log.info({ server: api.server, namespace }, `using ${namespace} at ${api.server}`)
-  const refusal = refusalOf(await essentialChecks(api, settings))
-  if (refusal !== undefined) throw new ConfigError([refusal])
-  const catalogue = await openClusterCatalogue({
-    api,
-    defaults: settings,
-    log: log.child({ room: 'catalogue' }),
-  })
   const places = placesOf(settings, namespace, `${namespace}/${settings.leaseName}`)
+  const catalogueLog = log.child({ room: 'catalogue' })
+  const checks = await essentialChecks(api, settings)
+  const { defaultModel, enableModelSwitch } = settings
+  // Who only has an existing Deployment scaled needs no VLLMModels.
+  if (!enableModelSwitch && (await lacksModels(api))) {
+    const others = checks.filter(({ what }) => !/vllmmodels/i.test(what))
+    refuseFor(others)
+    const options = { api, places, defaults: settings, defaultModel, log: catalogueLog }
+    const catalogue = await openExistingCatalogue(options)
+    return { api, connection, catalogue, places }
+  }
+  refuseFor(checks)
+  const catalogue = await openClusterCatalogue({ api, defaults: settings, log: catalogueLog })
   return { api, connection, catalogue, places }
+}
+
+function refuseFor(checks: readonly Check[]): void {
+  const refusal = refusalOf(checks)
+  if (refusal !== undefined) throw new ConfigError([refusal])
+}
+
+async function lacksModels(api: Api): Promise<boolean> {
+  try {
+    await api.list('VLLMModel', { limit: 1 })
+    return false
+  } catch (error) {
+    return error instanceof ApiFault && error.code === 404
+  }
 }
 
 /** What `serve` would change, told line by line; false where something of it would be refused. */
@@ -78,6 +102,8 @@ export async function openClusterGround(settings: Settings, log: Log): Promise<G
     cutAfterMs: settings.drainDeadlineAction === 'cut' ? settings.drainDeadlineMs : undefined,
     log: driverLog,
   })
+  const ground = { catalogue, driver, backends: definitionsOf(settings, catalogue) }
+  if (!('live' in catalogue)) return { ...ground, close: () => catalogue.close() }
   const status = createModelStatus({
     api,
     live: catalogue.live,
@@ -86,9 +112,7 @@ export async function openClusterGround(settings: Settings, log: Log): Promise<G
   })
   const reporter = createModelReporter(catalogue, status)
   return {
-    catalogue,
-    driver,
-    backends: definitionsOf(settings, catalogue),
+    ...ground,
     attach: (fleet) => reporter.attach(fleet),
     onFact: (fact) => reporter.onFact(fact),
     onTransition: (transition) => reporter.onTransition(transition),

@@ -1,4 +1,5 @@
 export { openClusterCatalogue, type ClusterCatalogueOptions } from './catalogue.ts'
+export { openExistingCatalogue, servedNames, type ExistingOptions } from './existing.ts'
 export { createModelStatus, type ModelStatusOptions } from './status-writer.ts'
 export type {
   ClusterCatalogue,
