@@ -1,6 +1,6 @@
 import type { KubernetesObject, V1Scale, V1SelfSubjectAccessReview } from '@kubernetes/client-node'
 import type { Connection } from './connection.ts'
-import { ApiFault } from './fault.ts'
+import { ApiFault, notAnApiServer } from './fault.ts'
 import { follow, type Follower, type FollowOptions } from './follower.ts'
 import { kindOf, kinds, pathOf, type Kind, type Objects } from './kinds.ts'
 import { forwardPort, type Forwarded } from './port-forward.ts'
@@ -123,7 +123,11 @@ export function createApi(connection: Connection, options: ApiOptions): Api {
 
   async function call<T>(outgoing: Partial<Outgoing> & Pick<Outgoing, 'method' | 'path' | 'what'>) {
     const text = await transport.text({ timeoutMs, budgetMs, ...outgoing })
-    return JSON.parse(text) as T
+    try {
+      return JSON.parse(text) as T
+    } catch (error) {
+      throw notAnApiServer(outgoing.what, transport.server, error)
+    }
   }
 
   async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
@@ -265,7 +269,7 @@ export function createApi(connection: Connection, options: ApiOptions): Api {
         timeoutMs,
         budgetMs: 0,
       })
-      return text.split('\n').filter((line) => line !== '')
+      return linesOf(text)
     },
     async review(verb, group, resource, subresource, { signal, clusterWide } = {}) {
       const { status } = await call<V1SelfSubjectAccessReview>({
@@ -313,6 +317,14 @@ export function createApi(connection: Connection, options: ApiOptions): Api {
       ),
     portForward: (pod, port) => forwardPort(connection.config, namespace, pod, port),
   }
+}
+
+/** Of a line that was written over and over, such as a progress bar, what was to be seen at its end. */
+function linesOf(log: string): string[] {
+  return log
+    .split(/\r?\n/)
+    .map((line) => line.slice(line.lastIndexOf('\r') + 1))
+    .filter((line) => line !== '')
 }
 
 /** An object may be of another version of its group than the table's. */

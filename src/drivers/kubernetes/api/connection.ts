@@ -1,19 +1,24 @@
-import { existsSync } from 'node:fs'
-import { readFileSync } from 'node:fs'
-import { HttpMethod, KubeConfig, RequestContext } from '@kubernetes/client-node'
-import type { Dispatcher } from 'undici'
+import { existsSync, readFileSync } from 'node:fs'
+import type { KubeConfig } from '@kubernetes/client-node'
 import { ConfigError } from '../../../config/index.ts'
+import { KeptKubeConfig } from './kept-config.ts'
+import { defaultKubeconfigs, readKubeconfigs } from './kubeconfig.ts'
+import { withTokenFile } from './token-file.ts'
 
+/** Below `accountRoot`. */
 const accountFolder = '/var/run/secrets/kubernetes.io/serviceaccount'
 
 export interface ConnectOptions {
   readonly kubeconfig?: string | undefined
   readonly context?: string | undefined
   readonly env?: Readonly<Record<string, string | undefined>>
+  /** Where the files of a pod's service account are, when not below `/`. */
+  readonly accountRoot?: string
 }
 
 /** A cluster that can be asked. */
 export interface Connection {
+  /** As it is now: see `renew`. */
   readonly config: KubeConfig
   /** URL of the API server. */
   readonly server: string
@@ -21,93 +26,67 @@ export interface Connection {
   readonly namespace: string | undefined
   /** Whether this program runs in a pod of that cluster. */
   readonly inCluster: boolean
-}
-
-type Kept = ReturnType<RequestContext['getDispatcher']>
-
-/**
- * client-node makes a TLS agent for every request, and with it a connection; this one keeps the first,
- * until the credentials are said to be stale. Tokens in files and of plugins are read anew by it.
- */
-export class KeptKubeConfig extends KubeConfig {
-  #dispatcher: Kept
-
-  override async applySecurityAuthentication(context: RequestContext): Promise<void> {
-    await super.applySecurityAuthentication(context)
-    this.#dispatcher ??= context.getDispatcher()
-    if (this.#dispatcher !== undefined) context.setDispatcher(this.#dispatcher)
-  }
-
-  /** A client certificate may have been exchanged. */
-  forgetAgent(): void {
-    this.#dispatcher = undefined
-  }
+  /**
+   * Kubeconfig, certificates and tokens are read again, and plugins asked again, unless that has
+   * happened since `stale` was in use. For when the API server has refused them.
+   */
+  renew(stale: KubeConfig): void
 }
 
 /** @throws ConfigError in words when there is no cluster to be found */
-export function connect({ kubeconfig, context, env = process.env }: ConnectOptions): Connection {
-  const config = new KeptKubeConfig()
+export function connect(options: ConnectOptions): Connection {
+  const { kubeconfig, context, env = process.env, accountRoot = '' } = options
+  const account = accountRoot + accountFolder
   const inCluster =
     kubeconfig === undefined &&
+    context === undefined &&
     env['KUBERNETES_SERVICE_HOST'] !== undefined &&
-    existsSync(`${accountFolder}/token`)
-  try {
-    if (kubeconfig !== undefined) config.loadFromFile(kubeconfig)
-    else if (inCluster) config.loadFromCluster()
-    else config.loadFromDefault()
-  } catch (error) {
-    throw new ConfigError([
-      `kubeconfig: ${kubeconfig ?? 'the default one'} cannot be used: ${(error as Error).message}`,
-    ])
-  }
-  if (context !== undefined) {
-    const known = config.getContexts().map(({ name }) => name)
-    if (!known.includes(context)) {
+    existsSync(`${account}/token`)
+
+  function read(chosenContext: string | undefined): KeptKubeConfig {
+    if (inCluster) {
+      const own = new KeptKubeConfig()
+      own.loadFromCluster(accountRoot)
+      own.users = own.users.map((user) => withTokenFile(user, `${account}/token`))
+      return own
+    }
+    const files = kubeconfig === undefined ? defaultKubeconfigs(env) : [kubeconfig]
+    if (files.length === 0) {
       throw new ConfigError([
-        `context: ${context} is not in the kubeconfig; it has ${known.join(', ') || 'none'}`,
+        'kubeconfig: no cluster is configured; give `--kubeconfig FILE`, set KUBECONFIG, or run inside the cluster',
       ])
     }
-    config.setCurrentContext(context)
+    return readKubeconfigs(files, chosenContext)
   }
-  const cluster = config.getCurrentCluster()
-  // What client-node assumes where nothing is configured.
-  const isGuess =
-    cluster === null || (kubeconfig === undefined && cluster.server === 'http://localhost:8080')
-  if (isGuess) {
-    throw new ConfigError([
-      'kubeconfig: no cluster is configured; give `--kubeconfig FILE`, set KUBECONFIG, or run inside the cluster',
-    ])
-  }
+
+  let config = read(context)
+  const name = config.getCurrentContext()
+  const server = config.getCurrentCluster()?.server ?? ''
   return {
-    config,
-    server: cluster.server,
-    namespace: inCluster
-      ? ownNamespace()
-      : config.getContextObject(config.getCurrentContext())?.namespace,
+    get config() {
+      return config
+    },
+    server,
+    namespace: inCluster ? ownNamespace(account) : config.getContextObject(name)?.namespace,
     inCluster,
+    renew(stale) {
+      if (stale !== config) return
+      try {
+        // Somebody may have switched to another context meanwhile; we do not.
+        const anew = read(name)
+        if (anew.getCurrentCluster()?.server === server) config = anew
+      } catch (error) {
+        // It is being written, or gone: what was read before is all there is.
+        if (!(error instanceof ConfigError)) throw error
+      }
+    },
   }
 }
 
-function ownNamespace(): string | undefined {
+function ownNamespace(account: string): string | undefined {
   try {
-    return readFileSync(`${accountFolder}/namespace`, 'utf8').trim() || undefined
+    return readFileSync(`${account}/namespace`, 'utf8').trim() || undefined
   } catch {
     return undefined
-  }
-}
-
-/** Headers and agent for one request. */
-export async function credentials({
-  config,
-  server,
-}: Pick<Connection, 'config' | 'server'>): Promise<{
-  headers: Record<string, string>
-  dispatcher: Dispatcher | undefined
-}> {
-  const context = new RequestContext(server, HttpMethod.GET)
-  await config.applySecurityAuthentication(context)
-  return {
-    headers: context.getHeaders(),
-    dispatcher: context.getDispatcher(),
   }
 }

@@ -98,13 +98,50 @@ export function faultOf(
 
 /** No answer at all. */
 export function unreachable(what: string, server: string, error: unknown): ApiFault {
-  const { code, message } = error as { code?: string; message?: string }
-  const why = code === undefined || message?.includes(code) ? message : `${code} ${message}`
+  const why = isDistrusted(error)
+    ? `cannot be trusted: ${inWords(error)}; check the certificate authority of the kubeconfig`
+    : `does not answer: ${inWords(error)}`
   return new ApiFault({
     code: 0,
-    message: `${what}: the API server at ${server} does not answer: ${why || String(error)}`,
+    message: `${what}: the API server at ${server} ${why}`,
     cause: error,
   })
+}
+
+/** Nothing was asked: a plugin, a token or a certificate file failed. */
+export function withoutCredentials(what: string, error: unknown): ApiFault {
+  return new ApiFault({
+    code: 0,
+    message: `${what}: the credentials cannot be had: ${inWords(error)}`,
+    cause: error,
+  })
+}
+
+/** Whoever answered has a certificate that we do not accept. */
+export function isDistrusted(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { code } = error as NodeJS.ErrnoException
+  return typeof code === 'string' && /CERT|^UNABLE_TO_/.test(code)
+}
+
+/** A success whose body is not what an API server says. */
+export function notAnApiServer(what: string, server: string, error: unknown): ApiFault {
+  return new ApiFault({
+    code: 0,
+    message: `${what}: what answers at ${server} is no API server, or not all of its answer came`,
+    cause: error,
+  })
+}
+
+function inWords(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (error.name === 'TimeoutError') return 'it took too long'
+  const { code, message } = error as NodeJS.ErrnoException
+  // Addresses that were all tried in vain come without a message.
+  const causes = error instanceof AggregateError ? error.errors.map(inWords).join(', ') : ''
+  const said = message.trim() || causes
+  if (typeof code !== 'string' || said.includes(code)) return said || error.name
+  return `${code} ${said}`.trim()
 }
 
 function readStatus(body: string): z.infer<typeof statusSchema> | undefined {
@@ -124,8 +161,26 @@ function wordsOf(
   if (conflicts.length > 0) {
     return conflicts.map(({ field, manager }) => `${field} belongs to ${manager}`).join('; ')
   }
-  const said = message ?? body.trim().slice(0, 300)
+  const said = message ?? (body.trimStart().startsWith('<') ? '' : body.trim().slice(0, 300))
   if (code === 401)
     return `the API server does not know who asks (401): ${said || 'check the credentials'}`
+  if (code === 403) return refusal(said)
+  if (code === 404 && said.startsWith('404 page not found'))
+    return 'the API server knows no such kind; is its CustomResourceDefinition installed?'
   return said === '' ? `status ${code}` : said
+}
+
+const missingRight =
+  /User "(?<user>[^"]+)" cannot (?<verb>\w+) resource "(?<resource>[^"]+)" in API group "(?<group>[^"]*)"(?: in the namespace "(?<namespace>[^"]+)")?/
+
+/** Either RBAC has not allowed it, or something has looked at the object: a quota, a policy. */
+function refusal(said: string): string {
+  const { user, verb, resource, group, namespace } = missingRight.exec(said)?.groups ?? {}
+  if (user === undefined) {
+    const why = said.replace(/^\S+ "[^"]*" is forbidden: /, '')
+    return why === '' ? 'refused (403)' : `refused: ${why}`
+  }
+  const what = group ? `${resource} of ${group}` : resource
+  const where = namespace ? `in the namespace ${namespace}` : 'in the whole cluster'
+  return `${user} lacks the right to ${verb} ${what} ${where} (403)`
 }

@@ -5,7 +5,7 @@ import { ApiFault } from './fault.ts'
 import { backoffMs, type Outgoing, type Transport } from './transport.ts'
 
 /** Bookmarks come every minute; a watch that is silent for longer is dead. */
-const silenceMs = 90_000
+const defaultSilenceMs = 90_000
 /** A watch that ends sooner has failed, whatever it says. */
 const shortestWatchMs = 1_000
 const defaultRelistMs = 5 * 60_000
@@ -15,6 +15,8 @@ export interface FollowOptions {
   readonly fieldSelector?: string
   /** Everything is asked for again after so long, since watches can miss something for good. */
   readonly relistMs?: number
+  /** A watch that says nothing for so long, not even a bookmark, is begun anew. */
+  readonly silenceMs?: number
 }
 
 /** Objects of one kind, kept true. */
@@ -63,7 +65,8 @@ export function follow<T extends KubernetesObject>(
   onChange: (objects: ReadonlyMap<string, T>) => void,
 ): Follower<T> {
   const { transport, path, what, timeoutMs, log } = parts
-  const { labelSelector, fieldSelector, relistMs = defaultRelistMs } = options
+  const { labelSelector, fieldSelector } = options
+  const { relistMs = defaultRelistMs, silenceMs = defaultSilenceMs } = options
   const end = new AbortController()
   const first = Promise.withResolvers<void>()
   first.promise.catch(() => {})
@@ -74,6 +77,7 @@ export function follow<T extends KubernetesObject>(
   let hasSynced = false
 
   function tell(): void {
+    if (end.signal.aborted) return
     try {
       onChange(objects)
     } catch (error) {

@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { request, type Dispatcher } from 'undici'
-import { credentials, KeptKubeConfig, type Connection } from './connection.ts'
-import { ApiFault, faultOf, unreachable } from './fault.ts'
+import type { KubeConfig } from '@kubernetes/client-node'
+import type { Connection } from './connection.ts'
+import { credentialsOf, type Credentials } from './credentials.ts'
+import { ApiFault, faultOf, isDistrusted, unreachable, withoutCredentials } from './fault.ts'
 
 const firstRetryMs = 200
 const longestRetryMs = 5_000
@@ -30,20 +32,31 @@ export interface Transport {
 }
 
 export function createTransport(connection: Connection): Transport {
-  const { config, server } = connection
+  const { server } = connection
   const base = server.replace(/\/$/, '')
 
-  async function send(outgoing: Outgoing, signal: AbortSignal): Promise<Dispatcher.ResponseData> {
+  async function send(
+    outgoing: Outgoing,
+    config: KubeConfig,
+    signal: AbortSignal,
+  ): Promise<Dispatcher.ResponseData> {
     const url = new URL(base + outgoing.path)
     for (const [key, value] of Object.entries(outgoing.query ?? {})) {
       if (value !== undefined) url.searchParams.set(key, String(value))
     }
+    let credentials: Credentials
     try {
-      const { headers, dispatcher } = await credentials(connection)
+      credentials = await credentialsOf(config, server, signal)
+    } catch (error) {
+      throw withoutCredentials(outgoing.what, error)
+    }
+    const { headers, dispatcher } = credentials
+    try {
       return await request(url, {
         method: outgoing.method,
         headers: {
           accept: 'application/json',
+          'user-agent': 'vllm-chill',
           ...headers,
           ...(outgoing.body !== undefined && {
             'content-type': outgoing.contentType ?? 'application/json',
@@ -76,14 +89,15 @@ export function createTransport(connection: Connection): Transport {
     signal: AbortSignal,
     read: (answer: Dispatcher.ResponseData) => Promise<T>,
   ): Promise<T> {
+    const { config } = connection
     try {
-      return await read(await checked(outgoing, await send(outgoing, signal)))
+      return await read(await checked(outgoing, await send(outgoing, config, signal)))
     } catch (error) {
-      const isStale = error instanceof ApiFault && error.code === 401
-      if (!isStale || !(config instanceof KeptKubeConfig)) throw error
+      if (!isRefusedAsStale(error)) throw error
       // A token or certificate that was exchanged is read anew.
-      config.forgetAgent()
-      return await read(await checked(outgoing, await send(outgoing, signal)))
+      connection.renew(config)
+      if (connection.config === config) throw error
+      return await read(await checked(outgoing, await send(outgoing, connection.config, signal)))
     }
   }
 
@@ -104,6 +118,7 @@ export function createTransport(connection: Connection): Transport {
       } catch (error) {
         outgoing.signal?.throwIfAborted()
         if (!(error instanceof ApiFault) || !error.isPassing) throw error
+        if (isDistrusted(error.cause)) throw error
         const pauseMs = Math.max(error.retryAfterMs ?? 0, backoffMs(attempt))
         if (performance.now() - begun + pauseMs > outgoing.budgetMs) throw error
         await delay(pauseMs, undefined, outgoing.signal ? { signal: outgoing.signal } : {}).catch(
@@ -127,6 +142,10 @@ export function createTransport(connection: Connection): Transport {
       }
     },
   }
+}
+
+function isRefusedAsStale(error: unknown): boolean {
+  return error instanceof ApiFault && (error.code === 401 || isDistrusted(error.cause))
 }
 
 /** Doubling, with jitter: many programs whose API server comes back do not come all at once. */

@@ -49,7 +49,7 @@ export async function fakeServer(
   )
   const told = log()
   const api: Api = createApi(
-    { config, server: url, namespace: 'ai', inCluster: false },
+    { config, server: url, namespace: 'ai', inCluster: false, renew() {} },
     { namespace: 'ai', log: told, timeoutMs: 2_000, budgetMs: 2_000, ...options },
   )
   return { api, asked, told, server }
