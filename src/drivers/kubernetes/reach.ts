@@ -53,11 +53,11 @@ export function createReach({ api, mode, inCluster, log }: ReachOptions) {
       }
       return (await way).url
     },
-    /** Gives up the ways to pods of a backend that are not among these any more. */
-    keepOnly(backend: string, incarnations: ReadonlySet<string>): void {
+    /** Gives up the ways to pods of a backend that are not among these (by UID) any more. */
+    keepOnly(backend: string, uids: ReadonlySet<string>): void {
       for (const [key, way] of ways) {
         const [owner, incarnation = ''] = key.split(' ')
-        if (owner !== backend || incarnations.has(incarnation)) continue
+        if (owner !== backend || uids.has(incarnation.split('/')[0]!)) continue
         ways.delete(key)
         void way.then((each) => each.close()).catch(() => undefined)
       }

@@ -1,5 +1,4 @@
 export {
-  defaultLeaseTimes,
   NotLeading,
   startLeadership,
   type Leadership,
