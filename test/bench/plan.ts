@@ -36,13 +36,13 @@ export const full: Plan = {
     of: ['direct', 'nginx', 'haproxy', 'goDefault', 'goTuned', 'bare', 'chill', 'quiet'],
     connections: [1, 32, 256],
     rounds: 5,
-    seconds: 2,
+    seconds: 1,
   },
   streams: {
     of: ['direct', 'nginx', 'haproxy', 'goTuned', 'bare', 'chill'],
     counts: [200, 1000],
     rounds: 5,
-    seconds: 3,
+    seconds: 2,
   },
   bodies: {
     of: ['direct', 'nginx', 'goTuned', 'parse', 'chill'],

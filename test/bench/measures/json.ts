@@ -29,7 +29,8 @@ export async function measureJson(
   seconds: number,
 ): Promise<JsonResult> {
   const before = cpuSecondsOf(pids)
-  const command = [wrk, '-t', '1', '-c', String(connections), '-s', script]
+  // Two seconds, its default, are not for ever on a machine that others use too.
+  const command = [wrk, '-t', '1', '-c', String(connections), '-s', script, '--timeout', '30s']
   const told = await runClient<Told>([...command, '-d', `${seconds}s`, url])
   if (told.errors > 0) throw new Error(`${name}: ${told.errors} of ${told.requests} failed`)
   return {
