@@ -82,18 +82,18 @@ export async function startGpuNode(
   }
   const boot = async () => {
     const off = new AbortController()
+    const lifeOf = (where: { namespace: string; pod: string }) =>
+      [...pods.values()].find(({ pod }) => {
+        const { namespace, name } = nameOf(pod)
+        return namespace === where.namespace && name === where.pod
+      })?.life
     const server = await serveKubelet({
       address,
       port: kubeletPort,
       cert: await readFile(plane.certificate.cert),
       key: await readFile(plane.certificate.key),
-      logOf(where, which) {
-        const found = [...pods.values()].find(({ pod }) => {
-          const { namespace, name } = nameOf(pod)
-          return namespace === where.namespace && name === where.pod
-        })
-        return found?.life.container(where.container)?.log(which)
-      },
+      logOf: (where, which) => lifeOf(where)?.container(where.container)?.log(which),
+      addressOf: (where) => lifeOf(where)?.address,
     })
     await register(core, facts)
     const heartbeat = setInterval(() => {

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { open } from 'node:fs/promises'
 import type { ServerResponse } from 'node:http'
 import { createServer } from 'node:https'
+import { answerPortForwards } from './port-forward.ts'
 import { pause } from './probes.ts'
 
 export interface KubeletLog {
@@ -20,9 +21,10 @@ export interface KubeletServerSetting {
     where: { namespace: string; pod: string; container: string },
     which: 'present' | 'previous',
   ): KubeletLog | undefined
+  readonly addressOf: (where: { namespace: string; pod: string }) => string | undefined
 }
 
-/** The part of a kubelet's API that `kubectl logs` goes through. */
+/** The part of a kubelet's API that `kubectl logs` and `kubectl port-forward` go through. */
 export async function serveKubelet(setting: KubeletServerSetting): Promise<{ close(): void }> {
   const server = createServer({ cert: setting.cert, key: setting.key }, (request, response) => {
     const url = new URL(request.url ?? '/', 'https://kubelet')
@@ -39,12 +41,14 @@ export async function serveKubelet(setting: KubeletServerSetting): Promise<{ clo
     response.setHeader('content-type', 'text/plain')
     void sendLog(log, query, response).catch(() => response.destroy())
   })
+  const forwards = answerPortForwards(server, setting.addressOf)
   server.listen(setting.port, setting.address)
   await once(server, 'listening')
   return {
     close() {
       server.close()
       server.closeAllConnections()
+      forwards.cut()
     },
   }
 }

@@ -7,6 +7,7 @@ import { isCode, nameOf, type World } from './world.ts'
 
 /** A pod that is bound to the node, until it has left the API. */
 export interface PodLife {
+  readonly address: string
   /** The pod as the API has it now: its deletion is told here. */
   update(pod: V1Pod): void
   /** It is gone from the API: whatever still runs is killed. */
@@ -99,6 +100,7 @@ export function startPod(pod: V1Pod, setting: PodSetting): PodLife {
   }
   const over = allOver()
   return {
+    address: podIP,
     update(now) {
       if (now.metadata?.deletionTimestamp === undefined) return
       const graceMs = (now.metadata.deletionGracePeriodSeconds ?? 30) * 1000

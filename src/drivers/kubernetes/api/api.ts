@@ -88,6 +88,7 @@ export interface Api {
     options: FollowOptions,
     onChange: (objects: ReadonlyMap<string, Objects[K]>) => void,
   ): Follower<Objects[K]>
+  /** A port of this machine that leads to one of the pod, through the API server. */
   portForward(pod: string, port: number): Promise<Forwarded>
 }
 
@@ -315,7 +316,7 @@ export function createApi(connection: Connection, options: ApiOptions): Api {
         followOptions,
         onChange,
       ),
-    portForward: (pod, port) => forwardPort(connection.config, namespace, pod, port),
+    portForward: (pod, port) => forwardPort({ connection, namespace, pod, port, timeoutMs, log }),
   }
 }
 

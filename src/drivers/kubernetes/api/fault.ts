@@ -68,6 +68,8 @@ const statusSchema = z.object({
     .optional(),
 })
 
+type Cause = NonNullable<NonNullable<z.infer<typeof statusSchema>['details']>['causes']>[number]
+
 /** An answer that is not a success: a `Status` of the API server, or whatever stands before it. */
 export function faultOf(
   what: string,
@@ -76,7 +78,8 @@ export function faultOf(
   retryAfter: string | undefined,
 ): ApiFault {
   const status = readStatus(body)
-  const causes = status?.details?.causes ?? []
+  const untyped = causesOfUntyped(code, status?.message)
+  const causes = [...(status?.details?.causes ?? []), ...untyped]
   const conflicts = causes
     .filter(({ reason }) => reason === 'FieldManagerConflict')
     .map(({ field = '', message = '' }) => ({
@@ -85,9 +88,9 @@ export function faultOf(
     }))
   const seconds = Number(retryAfter ?? status?.details?.retryAfterSeconds)
   return new ApiFault({
-    code,
+    code: untyped.length > 0 ? 400 : code,
     reason: status?.reason,
-    message: `${what}: ${wordsOf(code, status?.message, body, conflicts)}`,
+    message: `${what}: ${wordsOf(code, status ? (status.message ?? '') : excerptOf(body), conflicts)}`,
     conflicts,
     causes: causes
       .filter(({ reason }) => reason !== 'FieldManagerConflict')
@@ -144,6 +147,19 @@ function inWords(error: unknown): string {
   return `${code} ${said}`.trim()
 }
 
+/**
+ * A server-side apply of what does not fit its type (an unknown field, say) is answered with 500, as
+ * if it were trouble of the server's own that passes.
+ */
+function causesOfUntyped(code: number, message = ''): Cause[] {
+  if (code !== 500 || !message.startsWith('failed to create typed patch object')) return []
+  const lines = message.matchAll(/(?:^|\s)\.(?<field>[\w.[\]"=/-]+): (?<message>.+)$/gm)
+  return Array.from(lines, ({ groups }) => ({
+    field: groups?.['field'] ?? '',
+    message: groups?.['message'] ?? '',
+  }))
+}
+
 function readStatus(body: string): z.infer<typeof statusSchema> | undefined {
   try {
     return statusSchema.safeParse(JSON.parse(body)).data
@@ -152,16 +168,16 @@ function readStatus(body: string): z.infer<typeof statusSchema> | undefined {
   }
 }
 
-function wordsOf(
-  code: number,
-  message: string | undefined,
-  body: string,
-  conflicts: readonly FieldConflict[],
-): string {
+/** Of what stands before the API server; its pages are of no use. */
+function excerptOf(body: string): string {
+  const said = body.trim()
+  return said.startsWith('<') ? '' : said.slice(0, 300)
+}
+
+function wordsOf(code: number, said: string, conflicts: readonly FieldConflict[]): string {
   if (conflicts.length > 0) {
     return conflicts.map(({ field, manager }) => `${field} belongs to ${manager}`).join('; ')
   }
-  const said = message ?? (body.trimStart().startsWith('<') ? '' : body.trim().slice(0, 300))
   if (code === 401)
     return `the API server does not know who asks (401): ${said || 'check the credentials'}`
   if (code === 403) return refusal(said)

@@ -1,6 +1,8 @@
+import { once } from 'node:events'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
-import { PassThrough } from 'node:stream'
-import { PortForward, type KubeConfig } from '@kubernetes/client-node'
+import type { ApiFault } from './fault.ts'
+import { carry } from './pod-connection.ts'
+import { dialPod, type DialOptions } from './pod-dial.ts'
 
 export interface Forwarded {
   /** `http://127.0.0.1:port` */
@@ -8,44 +10,46 @@ export interface Forwarded {
   close(): Promise<void>
 }
 
-/** A port of this machine that leads to a port of a pod, through the API server. */
-export async function forwardPort(
-  config: KubeConfig,
-  namespace: string,
-  pod: string,
-  port: number,
-): Promise<Forwarded> {
-  const forward = new PortForward(config, true)
+/**
+ * A port of this machine's loopback that leads to a port of a pod, through the API server: one
+ * WebSocket for each connection. Not client-node's, which buffers without bounds, loses the end of
+ * what a pod has said, and says of no failure what it was.
+ *
+ * @throws ApiFault when the API server lets nobody through
+ */
+export async function forwardPort(options: DialOptions): Promise<Forwarded> {
+  // Whoever is not let through should hear it now and not as a connection that breaks.
+  const first = await dialPod(options)
+  first.resume()
+  first.close()
   const sockets = new Set<Socket>()
-  const server = createServer({ allowHalfOpen: true }, (socket) => {
+  const end = new AbortController()
+
+  async function lead(socket: Socket): Promise<void> {
+    const websocket = await dialPod({ ...options, signal: end.signal })
+    if (socket.destroyed) websocket.terminate()
+    else carry(socket, websocket, options)
+  }
+
+  const server = createServer({ noDelay: true, pauseOnConnect: true }, (socket) => {
     sockets.add(socket)
     socket.once('close', () => sockets.delete(socket))
     socket.on('error', () => socket.destroy())
-    const errors = new PassThrough()
-    errors.once('data', () => socket.destroy())
-    forward
-      .portForward(namespace, pod, [port], socket, errors, socket)
-      .then((connection) => {
-        const websocket = typeof connection === 'function' ? connection() : connection
-        if (websocket === null) {
-          socket.destroy()
-          return
-        }
-        socket.once('close', () => websocket.close())
-        websocket.on('close', () => socket.destroy())
-        websocket.on('error', () => socket.destroy())
-      })
-      .catch(() => socket.destroy())
+    lead(socket).catch((error: ApiFault) => {
+      if (!end.signal.aborted) options.log.warn({ pod: options.pod }, error.message)
+      socket.resetAndDestroy()
+    })
   })
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', resolve)
-  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     async close() {
+      if (end.signal.aborted) return
+      end.abort()
+      server.close()
       for (const socket of sockets) socket.destroy()
-      await new Promise((resolve) => server.close(resolve))
+      await once(server, 'close')
     },
   }
 }

@@ -128,4 +128,130 @@ describe('a call', () => {
       body: { metadata: { resourceVersion: '7' }, spec: { replicas: 1 } },
     })
   })
+
+  it('tells the last state of each line of a log', async () => {
+    const { api, asked } = await fakeServer((_, answer) =>
+      answer.end('one\r\nLoading 10%\rLoading 99%\n\nthree'),
+    )
+    const lines = await api.podLog('vllm-0', { container: 'vllm', tailLines: 20, previous: true })
+    expect(lines).toEqual(['one', 'Loading 99%', 'three'])
+    expect(asked[0]?.url.search).toBe('?container=vllm&tailLines=20&previous=true')
+  })
+
+  it('asks for a right in the namespace, or in the whole cluster', async () => {
+    const { api, asked } = await fakeServer((_, answer) =>
+      reply(answer, 201, { status: { allowed: false, reason: 'no RBAC policy matched' } }),
+    )
+    expect(await api.review('update', 'apps', 'deployments', 'scale')).toEqual({
+      allowed: false,
+      reason: 'no RBAC policy matched',
+    })
+    await api.review('list', '', 'nodes', undefined, { clusterWide: true })
+    const attributes = asked.map(
+      ({ body }) => (body as { spec: { resourceAttributes: object } }).spec.resourceAttributes,
+    )
+    expect(attributes).toEqual([
+      {
+        verb: 'update',
+        group: 'apps',
+        resource: 'deployments',
+        subresource: 'scale',
+        namespace: 'ai',
+      },
+      { verb: 'list', group: '', resource: 'nodes' },
+    ])
+  })
+
+  it('is not taken for done where something else than an API server answers', async () => {
+    const { api } = await fakeServer((_, answer) => answer.end('<html>Log in</html>'))
+    expect(await fault(api.get('Pod', 'x'))).toMatchObject({
+      code: 0,
+      message: expect.stringContaining('is no API server'),
+    })
+  })
+
+  it('is tried again where its answer was cut off', async () => {
+    let times = 0
+    const { api } = await fakeServer((_, answer) => {
+      if (++times > 1) return reply(answer, 200, { metadata: { name: 'x' } })
+      answer.writeHead(200, { 'content-length': '1000' })
+      answer.write('{"metadata"', () => answer.destroy())
+    })
+    expect((await api.get('Pod', 'x'))?.metadata?.name).toBe('x')
+  })
+})
+
+/** What is told of an answer. */
+async function words(status: number, body: unknown): Promise<ApiFault> {
+  const { api } = await fakeServer(
+    (_, answer) => {
+      answer.writeHead(status)
+      answer.end(typeof body === 'string' ? body : JSON.stringify(body))
+    },
+    { budgetMs: 0 },
+  )
+  return await fault(api.list('Pod'))
+}
+
+describe('a refusal', () => {
+  it.each<[what: string, status: number, body: unknown, told: string]>([
+    [
+      'for want of a right',
+      403,
+      {
+        message:
+          'pods is forbidden: User "system:serviceaccount:ai:vllm-chill" cannot list resource "pods" in API group "" in the namespace "ai"',
+      },
+      'system:serviceaccount:ai:vllm-chill lacks the right to list pods in the namespace ai (403)',
+    ],
+    [
+      'for want of a right in the whole cluster',
+      403,
+      {
+        message:
+          'nodes is forbidden: User "jo" cannot list resource "nodes" in API group "" at the cluster scope',
+      },
+      'jo lacks the right to list nodes in the whole cluster (403)',
+    ],
+    [
+      'by a quota',
+      403,
+      { message: 'pods "x" is forbidden: exceeded quota: gpus, requested: 2, used: 1, limited: 2' },
+      'refused: exceeded quota: gpus, requested: 2, used: 1, limited: 2',
+    ],
+    [
+      'by a policy',
+      400,
+      { message: 'admission webhook "images.corp" denied the request: not from our registry' },
+      'admission webhook "images.corp" denied the request: not from our registry',
+    ],
+    ['without a word', 403, '', 'refused (403)'],
+    [
+      'for want of a kind',
+      404,
+      '404 page not found\n',
+      'the API server knows no such kind; is its CustomResourceDefinition installed?',
+    ],
+    ['by what stands before it', 502, '<html><h1>Bad Gateway</h1></html>', 'status 502'],
+  ])('%s is told in words', async (_, status, body, told) => {
+    expect(await words(status, body)).toMatchObject({
+      code: status,
+      message: `list pods in ai: ${told}`,
+    })
+  })
+
+  it("of what does not fit its type is none of the server's own trouble", async () => {
+    const message = `failed to create typed patch object (ai/vllm; apps/v1, Kind=Deployment): errors:
+  .spec.replicas: expected numeric (int or float), got string
+  .spec.template.spec.containers[name="vllm"].imagge: field not declared in schema`
+    const refused = await words(500, { message })
+    expect(refused).toMatchObject({ code: 400, isPassing: false })
+    expect(refused.causes).toEqual([
+      { field: 'spec.replicas', message: 'expected numeric (int or float), got string' },
+      {
+        field: 'spec.template.spec.containers[name="vllm"].imagge',
+        message: 'field not declared in schema',
+      },
+    ])
+  })
 })
