@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { freePort } from '../../../src/drivers/process/free-port.ts'
+import { entry } from '../../integration/serve/program.ts'
 import { frugalArguments, vllm, vllmEnvironment } from '../environment/cache.ts'
 
 /** A `vllm serve` without a program before it. */
@@ -17,10 +18,25 @@ export interface Original {
 const longestStartMs = 300_000
 const patienceMs = 30_000
 
-export async function startOriginal(words: readonly string[]): Promise<Original> {
+/** Called from the very start on, each time it is asked whether it answers. */
+type Ask = (url: string) => Promise<void>
+
+export async function startOriginal(words: readonly string[], ask?: Ask): Promise<Original> {
+  return await startServer([vllm, 'serve', ...words, ...frugalArguments], ask)
+}
+
+/** Our simulated one, as a process too. */
+export async function startSimulated(words: readonly string[], ask?: Ask): Promise<Original> {
+  return await startServer([process.execPath, entry, 'simulate', ...words], ask)
+}
+
+async function startServer(
+  [command = '', ...words]: readonly string[],
+  ask?: Ask,
+): Promise<Original> {
   const port = await freePort()
   const where = ['--host', '127.0.0.1', '--port', String(port)]
-  const child = spawn(vllm, ['serve', ...words, ...frugalArguments, ...where], {
+  const child = spawn(command, [...words, ...where], {
     env: { ...vllmEnvironment },
     stdio: ['ignore', 'pipe', 'pipe'],
     // A group of its own: its engine and workers are ended with it.
@@ -33,13 +49,19 @@ export async function startOriginal(words: readonly string[]): Promise<Original>
   const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }))
   const url = `http://127.0.0.1:${port}`
   const original = { url, pid: child.pid ?? 0, output: () => output, exited }
-  await answering(child, url, () => output)
+  await answering(child, url, () => output, ask)
   return { ...original, end: () => end(child, exited) }
 }
 
-async function answering(child: ChildProcess, url: string, output: () => string): Promise<void> {
+async function answering(
+  child: ChildProcess,
+  url: string,
+  output: () => string,
+  ask: Ask = () => Promise.resolve(),
+): Promise<void> {
   const over = performance.now() + longestStartMs
   for (;;) {
+    await ask(url)
     const answer = await fetch(`${url}/v1/models`).catch(() => undefined)
     if (answer?.ok) return
     if (child.exitCode !== null || performance.now() > over) {
