@@ -10,5 +10,5 @@ export {
 export { connect, type Connection, type ConnectOptions } from './connection.ts'
 export { ApiFault, type FieldCause, type FieldConflict } from './fault.ts'
 export type { Follower, FollowOptions } from './follower.ts'
-export { kinds, type Kind, type Objects, type VllmModelObject } from './kinds.ts'
+export type { Kind, Objects, VllmModelObject } from './kinds.ts'
 export type { Forwarded } from './port-forward.ts'

@@ -12,8 +12,8 @@ export interface Forwarded {
 
 /**
  * A port of this machine's loopback that leads to a port of a pod, through the API server: one
- * WebSocket for each connection. Not client-node's, which buffers without bounds, loses the end of
- * what a pod has said, and says of no failure what it was.
+ * WebSocket for each connection. Not client-node's, which buffers without bounds and says of no
+ * failure what it was.
  *
  * @throws ApiFault when the API server lets nobody through
  */
