@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { modelSchema, vllmArguments } from '../../src/catalogue/index.ts'
-import { python, vllmEnvironment } from './environment/cache.ts'
+import { modelFolders, python, vllmEnvironment } from './environment/cache.ts'
 
 const spec = { modelName: 'org/model', servedModelName: 'model' }
 
@@ -44,6 +44,40 @@ test('the parser of vllm serve accepts every argument that a manifest can lead t
   expect(refused).toEqual([])
 })
 
+/** What fits the tiny model, unless the case says otherwise. */
+const fitting = {
+  modelName: modelFolders.small,
+  maxModelLen: 512,
+  maxNumBatchedTokens: 512,
+  gpuMemoryUtilization: 0.1,
+}
+
+/** Not of the CPU's making: what contradicts the other fields, or the model, is refused on a GPU too. */
+const refusals: readonly (readonly [object, RegExp])[] = [
+  [{ reasoningParser: 'deepseek_r1' }, /could not locate think start\/end tokens/],
+  [{ tensorParallelSize: 8 }, /divisible by tensor parallel size/],
+  [{ maxModelLen: 10_000_000 }, /greater than the derived max_model_len/],
+  [{ maxNumBatchedTokens: 1 }, /must be greater than or equal to max_num_seqs/],
+  [{ maxNumSeqs: 4096 }, /must be greater than or equal to max_num_seqs/],
+]
+
+test('the engine on a CPU takes all of them, but what contradicts itself or the model', async () => {
+  const tried = cases.filter((fields) => !('modelName' in fields))
+  const complaints = await complaintsOf(
+    tried.map((fields) => argumentsOf({ ...fitting, ...fields })),
+    'configure-arguments.py',
+  )
+  const refused = tried.flatMap((fields, index) => {
+    const complaint = complaints[index]
+    return complaint === null ? [] : [[fields, complaint] as const]
+  })
+  expect(complaints).toHaveLength(tried.length)
+  expect(refused.map(([fields]) => fields)).toEqual(refusals.map(([fields]) => fields))
+  for (const [index, [, complaint]] of refused.entries()) {
+    expect(complaint).toMatch(refusals[index]![1])
+  }
+})
+
 test('it refuses what it does not know, so that its silence means something', async () => {
   const [unknown, parser] = await complaintsOf([
     argumentsOf({ extraArgs: ['--no-such-flag'] }),
@@ -64,8 +98,11 @@ function argumentsOf(fields: object): string[] {
   return [...vllmArguments(modelSchema.parse(manifest)), '--host', '127.0.0.1', '--port', '8000']
 }
 
-async function complaintsOf(lists: readonly string[][]): Promise<(string | null)[]> {
-  const script = fileURLToPath(new URL('parse-arguments.py', import.meta.url))
+async function complaintsOf(
+  lists: readonly string[][],
+  program = 'parse-arguments.py',
+): Promise<(string | null)[]> {
+  const script = fileURLToPath(new URL(program, import.meta.url))
   const { promise, resolve, reject } = Promise.withResolvers<string>()
   const child = execFile(python, [script], { env: vllmEnvironment }, (error, stdout, stderr) => {
     if (error) reject(new Error(stderr, { cause: error }))
