@@ -73,8 +73,10 @@ describe('a call', () => {
     const { api } = await fakeServer((_, answer) =>
       ++times < 3 ? reply(answer, 503, {}) : reply(answer, 200, { metadata: {} }),
     )
+    const begun = performance.now()
     await api.get('Pod', 'x')
     expect(times).toBe(3)
+    expect(performance.now() - begun).toBeGreaterThan(250)
     const hopeless = await fakeServer((_, answer) => reply(answer, 500, {}), { budgetMs: 300 })
     expect(await fault(hopeless.api.get('Pod', 'x'))).toMatchObject({ code: 500 })
     expect(hopeless.asked.length).toBeLessThan(6)
