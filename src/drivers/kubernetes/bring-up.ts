@@ -39,7 +39,7 @@ export async function bringUp(
   const tell = tellOnce(onPhase)
   let isFirstScale = true
   let unreachableSince: number | undefined
-  view.countRestarts()
+  view.rememberEnds()
   await scaleUp(parts, signal)
   // Until it is asked anew, what is known may be of before the scale.
   let isFresh = await view.refresh()
@@ -48,9 +48,10 @@ export async function bringUp(
     leadership.assertLeads()
     const changed = world.change(signal, lookAgainMs)
     changed.catch(() => undefined)
+    const { unschedulable } = view.look()
+    if (unschedulable) await view.hearAutoscaler(unschedulable, signal)
     const sight = view.look()
     tell(sight)
-    if (sight.unschedulable) await view.hearAutoscaler(sight.unschedulable, signal)
     if (sight.failure !== undefined) throw await failed(sight.failure, parts, signal)
     if (isFresh && view.replicas === 0) {
       // Somebody waits for it, so it is asked for once more; a second time it is meant.

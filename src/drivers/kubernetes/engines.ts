@@ -1,6 +1,7 @@
 import type { Agent } from 'undici'
 import { StartError, type Endpoint, type EngineLoad } from '../../../machines/index.ts'
 import { probe, readEngineLoad } from '../engine/index.ts'
+import { ApiFault } from './api/index.ts'
 import { defaultProbeTimeoutMs, type KubernetesDriverOptions } from './options.ts'
 import type { ReadyPod } from './pods/index.ts'
 import type { Reach } from './reach.ts'
@@ -51,7 +52,8 @@ export class Engines {
   async #askOne(pod: ReadyPod, signal: AbortSignal): Promise<void> {
     const { incarnation } = pod
     if (this.#told.has(incarnation)) return
-    const url = await this.#parts.reach.urlOf(this.#parts.place, pod)
+    const url = await this.#urlOf(pod)
+    if (url === undefined) return
     const answer = await this.probe(url, signal)
     if (answer.is === 'locked') {
       throw new StartError({
@@ -60,6 +62,16 @@ export class Engines {
       })
     }
     if (answer.is === 'serving') this.#told.set(incarnation, { url, names: answer.names })
+  }
+
+  /** Undefined: the API server is in trouble, or the pod has gone meanwhile. */
+  async #urlOf(pod: ReadyPod): Promise<string | undefined> {
+    try {
+      return await this.#parts.reach.urlOf(this.#parts.place, pod)
+    } catch (error) {
+      if (error instanceof ApiFault && (error.isPassing || error.code === 404)) return undefined
+      throw error
+    }
   }
 
   probe(url: string, signal: AbortSignal, timeoutMs?: number) {

@@ -3,7 +3,7 @@ import type { Observed } from '../../../machines/index.ts'
 import type { Engines } from './engines.ts'
 import type { Leadership } from './leadership/index.ts'
 import type { KubernetesDriverOptions } from './options.ts'
-import { lookAtPods, type AutoscalerSays, type PodSight } from './pods/index.ts'
+import { hasEnded, lookAtPods, type AutoscalerSays, type PodSight } from './pods/index.ts'
 import { isOurs, type BackendPlace } from './resources/index.ts'
 import { meantBy, meantByConfigMap, observedOf, type Meant } from './sight.ts'
 import type { World } from './world.ts'
@@ -27,6 +27,8 @@ export class View {
   readonly #parts: ViewParts
   /** Restarts of each pod when the present start began. */
   #restartsBefore: ReadonlyMap<string, number> = new Map()
+  /** Pods that had ended for good by then. */
+  #endedBefore: ReadonlySet<string> = new Set()
   readonly #autoscaler = new Map<string, AutoscalerSays>()
   #refreshDue = 0
 
@@ -54,6 +56,7 @@ export class View {
       autoscaler: this.#autoscaler,
       othersLeave: this.#parts.othersLeave(),
       restartsBefore: this.#restartsBefore,
+      endedBefore: this.#endedBefore,
     })
   }
 
@@ -106,9 +109,11 @@ export class View {
   }
 
   /** What ended before this start is not its failure. */
-  countRestarts(): void {
+  rememberEnds(): void {
+    const { pods } = this.world
+    this.#endedBefore = new Set(pods.filter(hasEnded).map(({ metadata }) => metadata?.uid ?? ''))
     this.#restartsBefore = new Map(
-      this.world.pods.map(({ metadata, status }) => [
+      pods.map(({ metadata, status }) => [
         metadata?.uid ?? '',
         Math.max(0, ...(status?.containerStatuses ?? []).map(({ restartCount }) => restartCount)),
       ]),

@@ -1,2 +1,2 @@
-export { lookAtPods } from './look.ts'
+export { hasEnded, lookAtPods } from './look.ts'
 export type { AutoscalerSays, PodFailure, PodSight, PodWorld, ReadyPod } from './types.ts'

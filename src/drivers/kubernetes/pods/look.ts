@@ -20,7 +20,7 @@ export function lookAtPods(world: PodWorld): PodSight {
   const failure =
     firstOf(alive, (pod) => podFailure(pod, world.restartsBefore)) ??
     waiting?.failure ??
-    evicted(world.pods, alive) ??
+    evicted(world, alive) ??
     deploymentFailure(deployment, alive)
   return {
     phase: phaseOf(alive, deployment),
@@ -43,7 +43,7 @@ function firstOf<T, R>(all: readonly T[], look: (one: T) => R | undefined): R | 
   return undefined
 }
 
-function hasEnded({ status }: V1Pod): boolean {
+export function hasEnded({ status }: V1Pod): boolean {
   return status?.phase === 'Succeeded' || status?.phase === 'Failed'
 }
 
@@ -112,10 +112,15 @@ function timeOf(time: Date | string | undefined): number | undefined {
   return time === undefined ? undefined : new Date(time).getTime()
 }
 
-/** A pod that was thrown out, and none that takes its place. */
-function evicted(pods: readonly V1Pod[], alive: readonly V1Pod[]): PodFailure | undefined {
+/** A pod that was thrown out, and none that takes its place. Nobody takes it away, so it may be an old one. */
+function evicted({ pods, endedBefore }: PodWorld, alive: readonly V1Pod[]): PodFailure | undefined {
   if (alive.length > 0) return undefined
-  const pod = pods.find((each) => each.status?.phase === 'Failed' && !isLeaving(each))
+  const pod = pods.find(
+    (each) =>
+      each.status?.phase === 'Failed' &&
+      !isLeaving(each) &&
+      !endedBefore?.has(each.metadata?.uid ?? ''),
+  )
   if (!pod) return undefined
   const { reason = 'Failed', message = '' } = pod.status ?? {}
   return {

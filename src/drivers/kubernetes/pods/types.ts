@@ -18,6 +18,8 @@ export interface PodWorld {
   readonly othersLeave?: boolean
   /** Restarts of each pod (by UID) when the start began; 0 unless given. A restart since then is a failure. */
   readonly restartsBefore?: ReadonlyMap<string, number>
+  /** Pods (by UID) that had ended for good when the start began. */
+  readonly endedBefore?: ReadonlySet<string>
 }
 
 /** A pod that may be asked for its models. */
