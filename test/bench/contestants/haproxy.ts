@@ -16,6 +16,7 @@ global
 defaults
   mode http
   option http-keep-alive
+  option http-no-delay
   http-reuse always
   timeout connect 5s
   timeout client 300s
