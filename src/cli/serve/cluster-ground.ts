@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Catalogue } from '../../catalogue/index.ts'
 import { ConfigError, type Settings } from '../../config/index.ts'
 import {
@@ -22,6 +23,9 @@ import { definitionsOf } from './backends.ts'
 import type { Ground } from './ground.ts'
 import { createModelReporter } from './model-reporter.ts'
 
+const looksAtMost = 3
+const lookAgainMs = 1_000
+
 interface Reached {
   readonly api: Api
   readonly connection: Connection
@@ -38,7 +42,7 @@ async function reach(settings: Settings, log: Log): Promise<Reached> {
   log.info({ server: api.server, namespace }, `using ${namespace} at ${api.server}`)
   const places = placesOf(settings, namespace, `${namespace}/${settings.leaseName}`)
   const catalogueLog = log.child({ room: 'catalogue' })
-  const checks = await essentialChecks(api, settings)
+  const checks = await untilSettled(() => essentialChecks(api, settings))
   const { defaultModel, enableModelSwitch } = settings
   // Who only has an existing Deployment scaled needs no VLLMModels.
   if (!enableModelSwitch && (await lacksModels(api))) {
@@ -51,6 +55,15 @@ async function reach(settings: Settings, log: Log): Promise<Reached> {
   refuseFor(checks)
   const catalogue = await openClusterCatalogue({ api, defaults: settings, log: catalogueLog })
   return { api, connection, catalogue, places }
+}
+
+/** Rights and definitions that were just made take a moment to be known everywhere in a cluster. */
+async function untilSettled(look: () => Promise<Check[]>): Promise<Check[]> {
+  for (let times = 1; ; times++) {
+    const checks = await look()
+    if (times === looksAtMost || refusalOf(checks) === undefined) return checks
+    await delay(lookAgainMs)
+  }
 }
 
 function refuseFor(checks: readonly Check[]): void {
