@@ -19,8 +19,8 @@ export class LossWatch {
   readonly #world: World
   readonly #closing: AbortSignal
   #watching: Watching | undefined
-  /** Whom it asks whether it lives. */
-  #asking: Watching | undefined
+  /** Ends when whoever is asked whether it lives need not be asked any more. */
+  #asking: AbortController | undefined
 
   constructor(engines: Engines, world: World, closing: AbortSignal) {
     this.#engines = engines
@@ -29,10 +29,21 @@ export class LossWatch {
   }
 
   begin(watching: Watching): () => void {
+    this.#end()
     this.#watching = watching
     return () => {
-      if (this.#watching === watching) this.#watching = undefined
+      if (this.#watching === watching) this.#end()
     }
+  }
+
+  #end(): void {
+    this.#watching = undefined
+    this.#stopAsking()
+  }
+
+  #stopAsking(): void {
+    this.#asking?.abort()
+    this.#asking = undefined
   }
 
   /** After each change. */
@@ -43,41 +54,41 @@ export class LossWatch {
       this.#lose('no ready pod is there')
       return
     }
-    const missing = watching.endpoints.find(
+    const missing = watching.endpoints.filter(
       ({ incarnation }) => !sight.ready.some((pod) => pod.incarnation === incarnation),
     )
-    if (missing === undefined) {
-      this.#asking = undefined
-      return
+    const gone = missing.map(({ incarnation }) => sight.gone(incarnation)).find(Boolean)
+    const [first] = missing
+    if (first === undefined) this.#stopAsking()
+    else if (gone !== undefined) this.#lose(gone)
+    else if (this.#asking === undefined) {
+      this.#asking = new AbortController()
+      const signal = AbortSignal.any([this.#asking.signal, this.#closing])
+      this.#askWhetherItLives(first.url, signal).catch(() => undefined)
     }
-    const gone = sight.gone(missing.incarnation)
-    if (gone !== undefined) this.#lose(gone)
-    else if (this.#asking !== watching) void this.#askWhetherItLives(watching, missing.url)
   }
 
   #lose(message: string): void {
     const watching = this.#watching
-    this.#watching = undefined
+    this.#end()
     const replaced = (this.#world.deployment?.spec?.replicas ?? 0) > 0
     watching?.onLost({ message, replaced })
   }
 
-  /** It runs, and is not Ready: busy engines miss probes, and their streams must not be cut for it. */
-  async #askWhetherItLives(watching: Watching, url: string): Promise<void> {
-    this.#asking = watching
-    const isOver = () =>
-      this.#watching !== watching || this.#asking !== watching || this.#closing.aborted
-    for (let silent = 0; !isOver();) {
-      const answer = await this.#engines
-        .probe(url, this.#closing, silentProbeMs)
-        .catch(() => undefined)
-      if (isOver()) return
-      silent = answer === undefined || answer.is === 'not ready' ? silent + 1 : 0
+  /**
+   * It runs, and is not Ready: busy engines miss probes, and their streams must not be cut for it.
+   * Rejects when the signal aborts.
+   */
+  async #askWhetherItLives(url: string, signal: AbortSignal): Promise<void> {
+    for (let silent = 0; ;) {
+      const { is } = await this.#engines.probe(url, signal, silentProbeMs)
+      signal.throwIfAborted()
+      silent = is === 'not ready' ? silent + 1 : 0
       if (silent === silentProbes) {
         this.#lose('the pod is not Ready any more, and does not answer')
         return
       }
-      await delay(silentProbeMs, undefined, { signal: this.#closing }).catch(() => undefined)
+      await delay(silentProbeMs, undefined, { signal })
     }
   }
 }

@@ -37,6 +37,15 @@ export async function until(holds: () => boolean): Promise<void> {
   }
 }
 
+/** Lets time go by until something holds, ten milliseconds at a time. */
+export async function eventually(holds: () => boolean): Promise<void> {
+  for (let turn = 0; !holds(); turn++) {
+    if (turn === 5_000) throw new Error('what was waited for never came')
+    await new Promise((resolve) => realTimeout(resolve, 1))
+    await pass(10)
+  }
+}
+
 /** Lets as much time go by as something takes, ten milliseconds at a time. */
 export async function finish<T>(work: Promise<T>): Promise<T> {
   const ended = work.then(
