@@ -29,6 +29,8 @@ export class View {
   #restartsBefore: ReadonlyMap<string, number> = new Map()
   /** Pods that had ended for good by then. */
   #endedBefore: ReadonlySet<string> = new Set()
+  /** When something that may hold a GPU was last seen leaving; wall clock, ms. */
+  #lastLeftAt: number | undefined
   readonly #autoscaler = new Map<string, AutoscalerSays>()
   #refreshDue = 0
 
@@ -47,14 +49,18 @@ export class View {
 
   look(): PodSight {
     const { deployment, service, pods } = this.world
+    const now = Date.now()
+    const othersLeave = this.#parts.othersLeave()
+    if (othersLeave || this.hasTerminatingPods) this.#lastLeftAt = now
     return lookAtPods({
       deployment,
       service,
       pods,
-      now: Date.now(),
+      now,
       graceMs: this.#parts.options.unschedulableGraceMs,
       autoscaler: this.#autoscaler,
-      othersLeave: this.#parts.othersLeave(),
+      othersLeave,
+      lastLeftAt: this.#lastLeftAt,
       restartsBefore: this.#restartsBefore,
       endedBefore: this.#endedBefore,
     })

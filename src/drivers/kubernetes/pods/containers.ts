@@ -1,123 +1,87 @@
-import type {
-  V1ContainerState,
-  V1ContainerStateTerminated,
-  V1ContainerStatus,
-  V1Pod,
-} from '@kubernetes/client-node'
-import type { PodFailure } from './types.ts'
+import type { V1ContainerStatus, V1Pod } from '@kubernetes/client-node'
+import { exitFinding, notRunFinding } from './exits.ts'
+import { firstOf, nameOf, uidOf } from './facts.ts'
+import { andThen, failed, type Finding } from './finding.ts'
+import { imageFinding } from './image.ts'
+import { servingStatus } from './serving.ts'
+import type { PodWorld } from './types.ts'
 
-/** What no further try can cure; registries say it in many ways. */
-const incurable =
-  /not found|manifest unknown|denied|unauthorized|forbidden|no basic auth|invalid reference|does not exist|authentication required|no match for platform/i
-
-const brokenConfig = new Set([
+/** Reasons why a container cannot be made of what the manifest says. */
+const notMade = new Set([
   'CreateContainerConfigError',
   'CreateContainerError',
-  'RunContainerError',
+  'PreCreateHookError',
   'PreStartHookError',
   'PostStartHookError',
 ])
-const brokenImage = new Set([
-  'ImagePullBackOff',
-  'InvalidImageName',
-  'ErrImageNeverPull',
-  'ImageInspectError',
-])
+/** The node's own trouble, which is over when it tries again. */
+const passing =
+  /failed to sync|timed out|timeout|deadline exceeded|connection refused|is reserved for|etcdserver|too many requests|try again/i
 
-/** Why a container will not come up; undefined while it may. */
-export function containerFailure(
+/** Why the containers of a pod will not come up, or what they wait for. */
+export function containersFinding(pod: V1Pod, world: PodWorld): Finding | undefined {
+  const { initContainerStatuses = [], containerStatuses = [] } = pod.status ?? {}
+  const serving = servingStatus(pod, world.service)
+  const restartsBefore = world.restartsBefore?.get(uidOf(pod)) ?? 0
+  const findings = [...initContainerStatuses, ...containerStatuses].flatMap(
+    (status) =>
+      imageFinding(status) ??
+      makingFinding(status) ??
+      endFinding(pod, status, status === serving ? restartsBefore : undefined) ??
+      [],
+  )
+  return (
+    findings.find(({ failure }) => failure) ??
+    findings[0] ??
+    firstOf(initContainerStatuses, (status) => initFinding(pod, status))
+  )
+}
+
+function makingFinding({ name, state }: V1ContainerStatus): Finding | undefined {
+  const { reason = '', message = '' } = state?.waiting ?? {}
+  if (reason === 'RunContainerError') return notRunFinding(name, reason, message)
+  if (!notMade.has(reason)) return undefined
+  const what = `container ${name} cannot be made (${reason}): ${message}`
+  if (passing.test(message)) return { progress: andThen(what, 'the node tries again') }
+  return failed('resources', andThen(what, adviceFor(message)))
+}
+
+function adviceFor(message: string): string {
+  const [, key, kind, name] =
+    /find key (\S+) in (Secret|ConfigMap) \S*?([^/\s]+)$/.exec(message) ?? []
+  if (key !== undefined) return `add ${key} to ${kind} ${name}, or change what refers to it`
+  const [, missing, called] = /(secret|configmap) "([^"]+)" not found/i.exec(message) ?? []
+  if (missing === undefined) return 'change its manifest or its podTemplate'
+  const isSecret = missing.toLowerCase() === 'secret'
+  return `create ${isSecret ? 'Secret' : 'ConfigMap'} ${called}, or change what refers to it`
+}
+
+/**
+ * A container that ended. Of the one that serves the first end counts, unless it was before this
+ * start; others may need several tries until what they want is there, and are told of once they
+ * fail again and again.
+ */
+function endFinding(
   pod: V1Pod,
   status: V1ContainerStatus,
-  restartsBefore: number,
-): PodFailure | undefined {
-  const name = pod.metadata?.name ?? ''
+  restartsBefore: number | undefined,
+): Finding | undefined {
   const { waiting, terminated } = status.state ?? {}
   const last = status.lastState?.terminated
-  const reason = waiting?.reason ?? ''
-  if (
-    brokenImage.has(reason) ||
-    (reason === 'ErrImagePull' && incurable.test(waiting?.message ?? ''))
-  ) {
-    return imageFailure(status, waiting)
-  }
-  if (brokenConfig.has(reason)) {
-    return {
-      failure: {
-        reason: 'resources',
-        message: `container ${status.name} cannot be made (${reason}): ${waiting?.message ?? ''}; make what it refers to, or change the manifest`,
-      },
-    }
-  }
-  const log = (previous: boolean) => ({ pod: name, container: status.name, previous })
-  if (terminated && isOfInterest(pod, status.name)) {
-    return exitFailure(status, terminated, log(false))
-  }
-  const hasRestarted = status.restartCount > restartsBefore && isOfInterest(pod, status.name)
-  if (last && (hasRestarted || reason === 'CrashLoopBackOff')) {
-    return exitFailure(status, last, log(true))
-  }
-  if (reason === 'CrashLoopBackOff') {
-    const message = `container ${status.name} ends again and again: ${waiting?.message ?? ''}`
-    return { failure: { reason: 'exited', message }, wantsLog: log(true) }
-  }
-  return undefined
+  const log = (previous: boolean) => ({ pod: nameOf(pod), container: status.name, previous })
+  const serves = restartsBefore !== undefined
+  if (serves && terminated) return exitFinding(status, terminated, log(false))
+  const failsAgain = waiting?.reason === 'CrashLoopBackOff'
+  const hasRestarted = serves && status.restartCount > restartsBefore
+  if (last && (hasRestarted || failsAgain)) return exitFinding(status, last, log(true))
+  if (!failsAgain) return undefined
+  const message = `container ${status.name} ends again and again: ${waiting?.message ?? ''}`
+  return failed('exited', message, log(true))
 }
 
-/** Init containers end, and are tried again where they fail: only CrashLoopBackOff tells of them. */
-function isOfInterest({ spec }: V1Pod, container: string): boolean {
-  return spec?.containers.some(({ name }) => name === container) ?? false
-}
-
-function imageFailure(
-  { image, name }: V1ContainerStatus,
-  waiting: V1ContainerState['waiting'],
-): PodFailure {
-  const { reason, message } = waiting ?? {}
-  return {
-    failure: {
-      reason: 'image_pull',
-      message: `image ${image} of container ${name} cannot be pulled (${reason}): ${message ?? ''}; check its name, and whether it needs a pull secret`,
-    },
-  }
-}
-
-function exitFailure(
-  { name }: V1ContainerStatus,
-  { exitCode, signal, reason, message }: V1ContainerStateTerminated,
-  wantsLog: NonNullable<PodFailure['wantsLog']>,
-): PodFailure {
-  const how = signal ? `signal ${signal}` : `exit code ${exitCode}`
-  if (reason === 'OOMKilled') {
-    return {
-      failure: {
-        reason: 'out_of_memory',
-        message: `container ${name} was killed for want of memory (OOMKilled, ${how}): raise its memory limit, or load less`,
-      },
-      wantsLog,
-    }
-  }
-  const said = message?.trim().split('\n').at(-1)
-  return {
-    failure: {
-      reason: 'exited',
-      message: `container ${name} ended with ${how}${reason && reason !== 'Error' ? ` (${reason})` : ''}${said ? `: ${said}` : ''}`,
-    },
-    wantsLog,
-  }
-}
-
-/** How a container that served has ended. */
-export function describeEnd(pod: V1Pod, containerID: string): string {
-  const name = pod.metadata?.name ?? ''
-  const status = pod.status?.containerStatuses?.find(
-    (each) =>
-      each.containerID === containerID ||
-      each.lastState?.terminated?.containerID === containerID ||
-      each.state?.terminated?.containerID === containerID,
-  )
-  const ended = status?.state?.terminated ?? status?.lastState?.terminated
-  if (!ended) return `the container of pod ${name} is another one`
-  const { exitCode, signal, reason } = ended
-  const how = signal ? `signal ${signal}` : `exit code ${exitCode}`
-  return `the container of pod ${name} ended with ${how}${reason && reason !== 'Error' ? ` (${reason})` : ''}`
+/** What comes before vLLM: a download, mostly. A sidecar among them is to run for ever. */
+function initFinding({ spec }: V1Pod, { name, state }: V1ContainerStatus): Finding | undefined {
+  const container = spec?.initContainers?.find((each) => each.name === name)
+  if (state?.running === undefined || container?.restartPolicy === 'Always') return undefined
+  return { progress: `init container ${name} runs` }
 }

@@ -1,2 +1,3 @@
-export { hasEnded, lookAtPods } from './look.ts'
+export { hasEnded } from './facts.ts'
+export { lookAtPods } from './look.ts'
 export type { AutoscalerSays, PodFailure, PodSight, PodWorld, ReadyPod } from './types.ts'

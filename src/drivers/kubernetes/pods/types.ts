@@ -16,6 +16,8 @@ export interface PodWorld {
   readonly autoscaler?: ReadonlyMap<string, AutoscalerSays>
   /** Another backend of this program is giving its GPU back just now. */
   readonly othersLeave?: boolean
+  /** When a pod, of this or another backend, was last seen leaving; wall clock, ms. */
+  readonly lastLeftAt?: number | undefined
   /** Restarts of each pod (by UID) when the start began; 0 unless given. A restart since then is a failure. */
   readonly restartsBefore?: ReadonlyMap<string, number>
   /** Pods (by UID) that had ended for good when the start began. */
