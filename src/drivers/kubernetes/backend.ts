@@ -128,7 +128,7 @@ export class Backend {
   }
 
   async engineLoad(signal: AbortSignal): Promise<EngineLoad | undefined> {
-    return await this.#engines.load(this.#view.look().ready, signal)
+    return await this.#engines.load(this.#view.look(), signal)
   }
 
   async stop(signal: AbortSignal): Promise<void> {

@@ -3,7 +3,7 @@ import { StartError, type Endpoint, type EngineLoad } from '../../../machines/in
 import { probe, readEngineLoad } from '../engine/index.ts'
 import { ApiFault } from './api/index.ts'
 import { defaultProbeTimeoutMs, type KubernetesDriverOptions } from './options.ts'
-import type { ReadyPod } from './pods/index.ts'
+import type { PodSight, ReadyPod } from './pods/index.ts'
 import type { Reach } from './reach.ts'
 import type { BackendPlace } from './resources/index.ts'
 
@@ -84,13 +84,28 @@ export class Engines {
     })
   }
 
-  /** Summed over all that have told; undefined where none says. Rejects where one does not answer. */
-  async load(pods: readonly ReadyPod[], signal: AbortSignal): Promise<EngineLoad | undefined> {
+  /** Whether one that has told this name still runs, be it Ready or not. */
+  runs(name: string | undefined, sight: PodSight): boolean {
+    return this.#running(sight).some(({ names }) => name !== undefined && names.includes(name))
+  }
+
+  #running({ gone }: PodSight): readonly Told[] {
+    const told = [...this.#told].filter(([incarnation]) => gone(incarnation) === undefined)
+    return told.map(([, each]) => each)
+  }
+
+  /**
+   * Summed over all that have told and still run, for one that is busy may not be Ready; undefined
+   * where none says. Rejects where one does not answer.
+   */
+  async load(sight: PodSight, signal: AbortSignal): Promise<EngineLoad | undefined> {
     const { options, agent, place } = this.#parts
-    if (pods.length === 0) throw new Error(`no pod of backend ${place.backend} is ready`)
-    const urls = pods.flatMap(({ incarnation }) => this.#told.get(incarnation)?.url ?? [])
+    const running = this.#running(sight)
+    if (sight.ready.length + running.length === 0) {
+      throw new Error(`no pod of backend ${place.backend} is ready`)
+    }
     const loads = await Promise.all(
-      urls.map((url) => readEngineLoad(agent, url, options.backendApiKey, signal)),
+      running.map(({ url }) => readEngineLoad(agent, url, options.backendApiKey, signal)),
     )
     const said = loads.filter((load) => load !== undefined)
     if (said.length === 0) return undefined

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { EngineLoad } from '../../../machines/index.ts'
 import { untilAborted } from '../engine/index.ts'
 import type { StartParts } from './bring-up.ts'
 import { scale } from './scale.ts'
@@ -5,6 +7,9 @@ import { lookAgainMs } from './view.ts'
 
 /** Between two questions to an engine that other programs' requests keep at work. */
 const engineRecheckMs = 500
+/** How long an engine may take to say it, and how often in a row it may not: then it has nothing to wait for. */
+const engineAnswerMs = 5_000
+const silentAnswers = 3
 /** Somebody who scales it up more often while it is brought down is stronger. */
 const mostScales = 3
 
@@ -16,7 +21,7 @@ export interface StopParts extends StartParts {
 
 /** Replicas down, until the last pod is gone from the API. @throws NotLeading */
 export async function takeDown(parts: StopParts, signal: AbortSignal): Promise<void> {
-  const { view, leadership, place, options } = parts
+  const { view, engines, leadership, place, options } = parts
   leadership.assertLeads()
   await view.world.synced
   const before = view.observed()
@@ -28,7 +33,9 @@ export async function takeDown(parts: StopParts, signal: AbortSignal): Promise<v
   if (leadership.progress[place.backend]?.doing !== 'leaving') {
     await leadership.note(place.backend, { doing: 'leaving', since: new Date().toISOString() })
   }
-  if (before.found === 'ready') await untilOthersEnded(parts, signal)
+  // At a second try too, and where another program has begun: their requests are still there.
+  const serves = engines.runs(view.meant?.model, view.look())
+  if (view.replicas > 0 && serves) await untilOthersEnded(parts, signal)
   let scales = 0
   let isFresh = false
   for (;;) {
@@ -66,20 +73,37 @@ async function scaleDown(
 }
 
 /** Other programs admit nothing more; what they still have in flight runs to its end. */
-async function untilOthersEnded(
-  { leadership, options, place, engines, view }: StopParts,
-  signal: AbortSignal,
-): Promise<void> {
-  const since = performance.now()
+async function untilOthersEnded(parts: StopParts, signal: AbortSignal): Promise<void> {
+  const { leadership, options, place } = parts
+  const { cutAfterMs = Number.POSITIVE_INFINITY } = options
+  // Of the first try: it is not to begin anew with each.
+  const since = Date.parse(leadership.progress[place.backend]?.since ?? '')
   await leadership.untilFollowersSaw(signal)
-  for (;;) {
-    const load = await engines.load(view.look().ready, signal).catch(() => undefined)
-    signal.throwIfAborted()
-    if (load === undefined || load.running + load.waiting === 0) return
-    if (options.cutAfterMs !== undefined && performance.now() - since > options.cutAfterMs) {
-      options.log.warn({ backend: place.backend, ...load }, 'requests of other programs are cut')
+  for (let silent = 0; silent < silentAnswers;) {
+    const load = await askLoad(parts, signal)
+    if (load !== 'no answer' && (load === undefined || load.running + load.waiting === 0)) return
+    if (Date.now() - since > cutAfterMs) {
+      const what = 'requests of other programs are cut'
+      options.log.warn({ backend: place.backend, ...(load !== 'no answer' && load) }, what)
       return
     }
-    await view.world.change(signal, engineRecheckMs)
+    silent = load === 'no answer' ? silent + 1 : 0
+    await delay(engineRecheckMs, undefined, { signal })
+  }
+}
+
+async function askLoad(
+  { engines, view }: StopParts,
+  signal: AbortSignal,
+): Promise<EngineLoad | 'no answer' | undefined> {
+  const late = new AbortController()
+  const timer = setTimeout(() => late.abort(), engineAnswerMs)
+  try {
+    return await engines.load(view.look(), AbortSignal.any([signal, late.signal]))
+  } catch {
+    signal.throwIfAborted()
+    return 'no answer'
+  } finally {
+    clearTimeout(timer)
   }
 }

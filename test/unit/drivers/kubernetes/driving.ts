@@ -37,16 +37,16 @@ export async function until(holds: () => boolean): Promise<void> {
   }
 }
 
-/** Lets time go by until something holds, ten milliseconds at a time. */
+/** Lets time go by until something holds, a little at a time. */
 export async function eventually(holds: () => boolean): Promise<void> {
   for (let turn = 0; !holds(); turn++) {
     if (turn === 5_000) throw new Error('what was waited for never came')
     await new Promise((resolve) => realTimeout(resolve, 1))
-    await pass(10)
+    await pass(25)
   }
 }
 
-/** Lets as much time go by as something takes, ten milliseconds at a time. */
+/** Lets as much time go by as something takes, a little at a time. */
 export async function finish<T>(work: Promise<T>): Promise<T> {
   const ended = work.then(
     () => true,
@@ -55,7 +55,7 @@ export async function finish<T>(work: Promise<T>): Promise<T> {
   for (let turn = 0; turn < 5_000; turn++) {
     const aMoment = new Promise<false>((resolve) => realTimeout(resolve, 1, false))
     if (await Promise.race([ended, aMoment])) return await work
-    await pass(10)
+    await pass(25)
   }
   throw new Error('it does not end')
 }
