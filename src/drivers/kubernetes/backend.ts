@@ -49,6 +49,8 @@ export class Backend {
   #onSight: ((sight: Sight) => void) | undefined
   #lastSight = ''
   #repairing: Promise<void> | undefined
+  /** Something changed while it was. */
+  #repairAgain = false
   #scaling: Promise<unknown> | undefined
   #wasEnsured = false
   #lookAgain: NodeJS.Timeout | undefined
@@ -232,12 +234,17 @@ export class Backend {
   #repair(): void {
     const { leadership } = this.#parts
     const model = this.#ownModel()
-    if (!model || !leadership.leads || this.#repairing) return
-    this.#repairing = this.#provision
+    if (!model || !leadership.leads) return
+    this.#repairAgain = this.#repairing !== undefined
+    this.#repairing ??= this.#provision
       .repair(this.#view.world, model, this.#closing.signal)
-      .catch((error: unknown) => this.#warn(error, 'what was changed cannot be put right'))
-      .finally(() => {
+      .then(
+        () => this.#repairAgain,
+        (error: unknown) => this.#warn(error, 'what was changed cannot be put right'),
+      )
+      .then((again) => {
         this.#repairing = undefined
+        if (again === true) this.#repair()
       })
   }
 

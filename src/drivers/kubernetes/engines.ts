@@ -89,8 +89,8 @@ export class Engines {
     return this.#running(sight).some(({ names }) => name !== undefined && names.includes(name))
   }
 
-  #running({ gone }: PodSight): readonly Told[] {
-    const told = [...this.#told].filter(([incarnation]) => gone(incarnation) === undefined)
+  #running(sight: PodSight): readonly Told[] {
+    const told = [...this.#told].filter(([incarnation]) => sight.gone(incarnation) === undefined)
     return told.map(([, each]) => each)
   }
 

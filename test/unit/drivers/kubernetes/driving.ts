@@ -140,6 +140,11 @@ export async function drive(given: Drive = {}) {
   })
   const ensure = (name: string) => driver.ensureResources(order(name), signal)
   const start = (name: string) => driver.start(order(name), signal, onPhase)
+  const follow = (backend = 'vllm') => {
+    const sights: Sight[] = []
+    const unfollow = driver.follow?.(backend, (sight) => sights.push(sight))
+    return { sights, unfollow: () => unfollow?.(), found: () => sights.at(-1)?.observed.found }
+  }
   return {
     driver,
     cluster,
@@ -161,11 +166,7 @@ export async function drive(given: Drive = {}) {
       return await finish(start(name))
     },
     /** What is told of a backend from now on. */
-    follow(backend = 'vllm') {
-      const sights: Sight[] = []
-      driver.follow?.(backend, (sight) => sights.push(sight))
-      return sights
-    },
+    follow,
   }
 }
 

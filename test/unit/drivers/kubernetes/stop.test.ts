@@ -81,7 +81,7 @@ describe('a stop', () => {
 
   it('tells that nothing is there before it is done', async () => {
     const { follow, stop } = await loaded()
-    const sights = follow()
+    const { sights } = follow()
     await finish(stop())
     expect(sights.map(({ observed }) => observed.found)).toEqual(['ready', 'leaving', 'nothing'])
   })

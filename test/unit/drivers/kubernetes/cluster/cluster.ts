@@ -71,9 +71,9 @@ export class FakeCluster {
     this.#changed()
   }
 
-  /** The next pod of the Deployment, as its template says. */
-  makePod(fields: PodFields = {}): V1Pod {
-    const pod = podFrom(this.deployment!, ++this.#version, fields)
+  /** The next pod of a Deployment, as its template says. */
+  makePod(fields: PodFields = {}, deployment = 'vllm'): V1Pod {
+    const pod = podFrom(this.find('Deployment', deployment)!, ++this.#version, fields)
     this.add(pod)
     return pod
   }
