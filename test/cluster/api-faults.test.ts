@@ -47,7 +47,7 @@ describe.skipIf(findBinaries() === undefined)('an API server in trouble', () => 
     'answers 500': () => {
       faults.answer(() => true, { status: 500, times: 5 })
     },
-    'is away': () => void faults.beAway(longAway * 1_000),
+    'is away': () => faults.beAway(longAway * 1_000),
   }
 
   const moments: Record<
@@ -86,9 +86,10 @@ describe.skipIf(findBinaries() === undefined)('an API server in trouble', () => 
       await reach(program)
       const asked = ask(program, 'a')
       await program.waitForLog(enters(state))
-      await kinds[kind]!()
+      const trouble = Promise.resolve(kinds[kind]!())
       expect(await contentOf(await asked)).toBe('[a] you said: hi')
       expect(await contentOf(await ask(program, 'a'))).toBe('[a] you said: hi')
+      await trouble
       const stopped = async () => (await program.operate('operations/stop')).ok
       await eventually(stopped, { what: 'it is told to stop' })
       await admin.untilPods('none is left', (all) => all.length === 0)

@@ -104,7 +104,7 @@ test('the life of a server, from before it listens until it is gone, is that of 
   expect([...simulator.metrics]).toContain('vllm:num_requests_running gauge')
 })
 
-test('without --shutdown-timeout, SIGTERM ends a stream in order, and says so in its last chunk', async () => {
+test('without --shutdown-timeout, SIGTERM ends a stream early, and its last event says so', async () => {
   const ends = []
   for (const start of [servers.original, servers.simulator]) {
     const server = await start([])
@@ -112,12 +112,16 @@ test('without --shutdown-timeout, SIGTERM ends a stream in order, and says so in
     const long = stream(server, 'small', manyTokens)
     await long.begun
     process.kill(server.pid, 'SIGTERM')
-    const { finish, tokens } = await long.done
-    ends.push({ finish, isWhole: tokens === manyTokens })
+    const finish = await long.done.then(
+      (whole) => whole.finish,
+      // Where the engine is gone before the front has asked it to abort, on a busy machine.
+      (error: Error) => (error.message.includes('EngineCore') ? 'an error event' : error.message),
+    )
+    ends.push({ finish, isWhole: long.tokens === manyTokens })
     await server.exited
   }
-  expect(ends).toEqual([
-    { finish: 'abort', isWhole: false },
-    { finish: 'abort', isWhole: false },
-  ])
+  const [original, simulator] = ends
+  expect(['abort', 'an error event']).toContain(original?.finish)
+  expect(original?.isWhole).toBe(false)
+  expect(simulator).toEqual({ finish: 'abort', isWhole: false })
 })
