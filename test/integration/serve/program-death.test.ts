@@ -21,7 +21,9 @@ test('SIGKILL with a loaded model: its processes are gone soon, and a new start 
   await until(async () => (await livingOf(program.runId)).length === 0)
 
   const next = await startProgram({ folder: program.folder })
-  expect(await next.backend()).toMatchObject({ state: 'cold', generation: 0 })
+  // Before that it looks at what is there.
+  const resting = await next.untilBackend(({ state }) => state === 'cold')
+  expect(resting.generation).toBe(0)
   expect(await contentOf(await ask(next, 'b'))).toBe('[b] you said: hi')
 })
 
