@@ -1,4 +1,15 @@
-import type { V1ContainerStatus, V1Deployment, V1Pod } from '@kubernetes/client-node'
+import type {
+  V1ContainerStatus,
+  V1Deployment,
+  V1DeploymentCondition,
+  V1Pod,
+  V1PodCondition,
+} from '@kubernetes/client-node'
+import {
+  lookAtPods,
+  type PodSight,
+  type PodWorld,
+} from '../../../../../src/drivers/kubernetes/pods/index.ts'
 
 /** As an API server writes it. */
 export const now = Date.parse('2026-05-01T12:00:00Z')
@@ -24,6 +35,18 @@ export interface PodOptions {
   readonly message?: string
   readonly ports?: { name?: string; containerPort: number }[]
   readonly init?: V1ContainerStatus
+  /** An init container that is to run for ever. */
+  readonly isSidecar?: boolean
+  readonly beside?: Partial<V1ContainerStatus>
+  readonly gates?: readonly string[]
+  /** False: `conditions` say so themselves. */
+  readonly isScheduled?: false
+  readonly conditions?: readonly V1PodCondition[]
+  /** The node that the scheduler makes room on. */
+  readonly nominated?: string
+  /** Seconds since its deletion and its grace are over; negative: they are not yet. */
+  readonly overdue?: number
+  readonly created?: number
 }
 
 export function pod(options: PodOptions = {}): V1Pod {
@@ -33,11 +56,17 @@ export function pod(options: PodOptions = {}): V1Pod {
     metadata: {
       name,
       uid,
-      creationTimestamp: ago(60),
+      creationTimestamp: ago(options.created ?? 60),
       annotations: own(revision),
-      ...(options.leaving && { deletionTimestamp: ago(1) }),
+      ...(options.leaving && { deletionTimestamp: ago(options.overdue ?? -1) }),
     },
     spec: {
+      ...(options.gates && { schedulingGates: options.gates.map((name) => ({ name })) }),
+      ...(options.init && {
+        initContainers: [
+          { name: options.init.name, ...(options.isSidecar && { restartPolicy: 'Always' }) },
+        ],
+      }),
       ...(node && { nodeName: node }),
       containers: [
         {
@@ -57,19 +86,30 @@ export function pod(options: PodOptions = {}): V1Pod {
       ...(options.reason && { reason: options.reason, message: options.message }),
       podIP: '10.0.0.7',
       conditions: [
-        unschedulable
-          ? {
-              type: 'PodScheduled',
-              status: 'False',
-              reason: 'Unschedulable',
-              message: unschedulable.message,
-              lastTransitionTime: ago(unschedulable.seconds),
-            }
-          : { type: 'PodScheduled', status: 'True' },
+        ...(options.isScheduled === false
+          ? []
+          : [
+              unschedulable
+                ? {
+                    type: 'PodScheduled',
+                    status: 'False',
+                    reason: 'Unschedulable',
+                    message: unschedulable.message,
+                    lastTransitionTime: ago(unschedulable.seconds),
+                  }
+                : { type: 'PodScheduled', status: 'True' },
+            ]),
         { type: 'Ready', status: ready ? 'True' : 'False' },
+        ...(options.conditions ?? []),
       ],
+      ...(options.nominated && { nominatedNodeName: options.nominated }),
       ...(options.init && { initContainerStatuses: [options.init] }),
-      containerStatuses: unschedulable ? [] : [container(options.container)],
+      containerStatuses: unschedulable
+        ? []
+        : [
+            container(options.container),
+            ...(options.beside ? [container({ name: 'sidecar', ...options.beside })] : []),
+          ],
     },
   }
 }
@@ -99,3 +139,32 @@ export function deployment(fields: Partial<V1Deployment> = {}): V1Deployment {
     ...fields,
   }
 }
+
+/** A Deployment with this condition, as its controller writes it a second ago. */
+export function told(condition: Partial<V1DeploymentCondition>, generation = 3): V1Deployment {
+  return deployment({
+    status: {
+      observedGeneration: generation,
+      conditions: [{ status: 'True', type: '', lastTransitionTime: ago(1), ...condition }],
+    },
+  })
+}
+
+export function look(pods: readonly PodOptions[], world: Partial<PodWorld> = {}): PodSight {
+  return lookAtPods({
+    deployment: deployment(),
+    pods: pods.map(pod),
+    now,
+    graceMs: 300_000,
+    ...world,
+  })
+}
+
+export const waiting = (reason: string, message = '') => ({ waiting: { reason, message } })
+
+/** The state of a container that failed again and again, after this end. */
+export const crashing = (exitCode: number, reason = 'Error') => ({
+  restartCount: 3,
+  state: waiting('CrashLoopBackOff', 'back-off 40s restarting failed container'),
+  lastState: { terminated: { exitCode, reason } },
+})
