@@ -127,7 +127,7 @@ function table(headings: readonly string[], rows: readonly (readonly string[])[]
 function permissionTable(): string {
   const conditions = {
     enableModelSwitch: 'with model switching',
-    portForward: 'outside a cluster only, by your own kubeconfig',
+    portForward: 'outside a cluster only: `--port-forward`, or your own rights',
   }
   const rows = permissions.map(({ group, resource, verbs, why, onlyWith }) => [
     code(resource),

@@ -54,6 +54,11 @@ const installationFlags = {
     flag: '--service-monitor',
     meaning: 'Add a ServiceMonitor for the Prometheus operator',
   },
+  portForward: {
+    flag: '--port-forward',
+    meaning:
+      'Let the account forward ports of pods: for a `serve` outside the cluster that uses it',
+  },
   crd: { flag: '--no-crd', meaning: 'Leave out the CustomResourceDefinition' },
   createNamespace: { flag: '--no-create-namespace', meaning: 'Leave out the Namespace' },
 } satisfies Record<Exclude<InstallationFlag, 'kubeVersion'>, Flag>

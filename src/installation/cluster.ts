@@ -11,6 +11,7 @@ export interface Cluster {
   readonly api: Api
   /** The plan, in the namespace that is meant. */
   readonly plan: InstallationPlan
+  readonly inCluster: boolean
   /** `namespace/name` of every VLLMModel there is, in all namespaces. */
   modelsEverywhere(): Promise<readonly string[]>
 }
@@ -26,6 +27,7 @@ export function reachCluster(asked: InstallationPlan, log: ApiOptions['log']): C
   return {
     api,
     plan: { ...asked, namespace },
+    inCluster: connection.inCluster,
     async modelsEverywhere() {
       const objects = connection.config.makeApiClient(CustomObjectsApi)
       const [plural = '', ...group] = crdName.split('.')

@@ -15,6 +15,7 @@ export type InstallationFlag =
   | 'networkPolicy'
   | 'podDisruptionBudget'
   | 'serviceMonitor'
+  | 'portForward'
   | 'crd'
   | 'createNamespace'
   | 'kubeVersion'
@@ -70,6 +71,7 @@ export function readInstallationOptions(
     networkPolicy: flags['networkPolicy'] === true,
     podDisruptionBudget: flags['podDisruptionBudget'] === true,
     serviceMonitor: flags['serviceMonitor'] === true,
+    portForward: flags['portForward'] === true,
   }
   if (problems.length > 0) throw new ConfigError(problems)
   return options

@@ -1,4 +1,5 @@
 import type { V1PolicyRule } from '@kubernetes/client-node'
+import type { Settings } from '../config/index.ts'
 
 /** A verb is listed only if the program really calls it: the cluster tests compare with the audit log. */
 export interface Permission {
@@ -75,7 +76,8 @@ export const permissions: readonly Permission[] = [
   {
     group: '',
     resource: 'pods/portforward',
-    verbs: ['create', 'get'],
+    // A WebSocket is opened with a GET; from 1.35 on that takes the right to create, too.
+    verbs: ['get', 'create'],
     why: 'reach vLLM from outside the cluster',
     onlyWith: 'portForward',
   },
@@ -116,6 +118,14 @@ export interface Uses {
   readonly enableModelSwitch: boolean
   /** Never inside the cluster, where pods are reached at their addresses. */
   readonly portForward?: boolean
+}
+
+/** What a program with these settings uses. With `auto` pods may be reached at their addresses anywhere. */
+export function usesOf(
+  { enableModelSwitch, endpointMode }: Pick<Settings, 'enableModelSwitch' | 'endpointMode'>,
+  { inCluster }: { readonly inCluster: boolean },
+): Uses {
+  return { enableModelSwitch, portForward: endpointMode === 'service' && !inCluster }
 }
 
 export function permissionsFor(uses: Uses): readonly Permission[] {

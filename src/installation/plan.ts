@@ -24,6 +24,8 @@ export interface InstallationOptions {
   readonly networkPolicy: boolean
   readonly podDisruptionBudget: boolean
   readonly serviceMonitor: boolean
+  /** The account is also for a program outside the cluster, which reaches vLLM through the API server. */
+  readonly portForward: boolean
 }
 
 export interface IngressOptions {

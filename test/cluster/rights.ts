@@ -52,14 +52,18 @@ function forbidden(events: readonly AuditEvent[]): string[] {
 }
 
 function unused(events: readonly AuditEvent[]): string[] {
-  // An apply that makes the object asks for the right to create too, of which the audit log says nothing.
+  // An apply that makes the object asks for the right to create too, of which the audit log says nothing;
+  // so do, from Kubernetes 1.35 on, WebSockets to pods.
   const used = new Set(
     events.flatMap(({ apiGroup, resource, verb, status }) => [
       `${apiGroup}/${resource} ${verb}`,
-      ...(verb === 'patch' && status === 201 ? [`${apiGroup}/${resource} create`] : []),
+      ...((verb === 'patch' && status === 201) ||
+      (verb === 'get' && resource === 'pods/portforward')
+        ? [`${apiGroup}/${resource} create`]
+        : []),
     ]),
   )
-  return policyRules({ enableModelSwitch: true }).flatMap(
+  return policyRules({ enableModelSwitch: true, portForward: true }).flatMap(
     ({ apiGroups = [], resources = [], verbs }) =>
       apiGroups.flatMap((group) =>
         resources.flatMap((resource) =>

@@ -17,7 +17,13 @@ import {
   type ClusterCatalogue,
   type Connection,
 } from '../../drivers/kubernetes/index.ts'
-import { dryRunServe, essentialChecks, refusalOf, type Check } from '../../installation/index.ts'
+import {
+  dryRunServe,
+  essentialChecks,
+  refusalOf,
+  usesOf,
+  type Check,
+} from '../../installation/index.ts'
 import type { Log } from '../../telemetry/index.ts'
 import { definitionsOf } from './backends.ts'
 import type { Ground } from './ground.ts'
@@ -42,7 +48,8 @@ async function reach(settings: Settings, log: Log): Promise<Reached> {
   log.info({ server: api.server, namespace }, `using ${namespace} at ${api.server}`)
   const places = placesOf(settings, namespace, `${namespace}/${settings.leaseName}`)
   const catalogueLog = log.child({ room: 'catalogue' })
-  const checks = await untilSettled(() => essentialChecks(api, settings))
+  const uses = usesOf(settings, connection)
+  const checks = await untilSettled(() => essentialChecks(api, uses))
   const { defaultModel, enableModelSwitch } = settings
   // Who only has an existing Deployment scaled needs no VLLMModels.
   if (!enableModelSwitch && (await lacksModels(api))) {

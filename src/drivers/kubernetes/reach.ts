@@ -53,11 +53,19 @@ export function createReach({ api, mode, inCluster, log }: ReachOptions) {
       }
       return (await way).url
     },
-    /** Gives up the ways to pods of a backend that are not among these (by UID) any more. */
+    /**
+     * Gives up the ways to pods of a backend that are not among these (by UID) any more, and to containers
+     * that another has followed in its pod.
+     */
     keepOnly(backend: string, uids: ReadonlySet<string>): void {
-      for (const [key, way] of ways) {
+      const seen = new Set<string>()
+      for (const [key, way] of [...ways].toReversed()) {
         const [owner, incarnation = ''] = key.split(' ')
-        if (owner !== backend || uids.has(incarnation.split('/')[0]!)) continue
+        if (owner !== backend) continue
+        const uid = incarnation.split('/')[0]!
+        const isLatest = !seen.has(uid)
+        seen.add(uid)
+        if (uids.has(uid) && isLatest) continue
         ways.delete(key)
         void way.then((each) => each.close()).catch(() => undefined)
       }

@@ -57,7 +57,7 @@ async function rightsChecks(api: Api, uses: Uses, call: Call): Promise<Check[]> 
 
 async function rightsCheck(
   api: Api,
-  { group, resource, why }: Permission,
+  { group, resource, why, onlyWith }: Permission,
   verbs: readonly string[],
   call: Call,
 ): Promise<Check> {
@@ -72,7 +72,7 @@ async function rightsCheck(
     return wrong(
       what,
       `${missing.join(', ')} not allowed in namespace ${api.namespace}`,
-      `it is needed to ${why}; apply Role and RoleBinding of \`vllm-chill manifests\``,
+      `it is needed to ${why}; apply Role and RoleBinding of \`vllm-chill manifests${onlyWith === 'portForward' ? ' --port-forward' : ''}\``,
     )
   } catch (error) {
     if (!(error instanceof ApiFault)) throw error

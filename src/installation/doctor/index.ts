@@ -4,6 +4,7 @@ import { reachCluster } from '../cluster.ts'
 import { configFile } from '../manifests/configuration.ts'
 import { isOurs } from '../ownership.ts'
 import { installationOf, type InstallationPlan } from '../plan.ts'
+import { usesOf, type Uses } from '../permissions.ts'
 import { planInstalled, planPlace, type PlanningOptions } from '../planning.ts'
 import { backendChecks, type Examined } from './backends.ts'
 import type { Check } from './check.ts'
@@ -25,8 +26,10 @@ export async function diagnose(
   options: PlanningOptions,
   log: ApiOptions['log'],
 ): Promise<readonly Check[]> {
-  const { api, plan } = reachCluster(planPlace(options), log)
-  return await examine(api, await asInstalled(api, plan, options))
+  const { api, plan, inCluster } = reachCluster(planPlace(options), log)
+  // How an installed program reaches its pods says nothing of one that would run here.
+  const { portForward } = usesOf(plan.settings, { inCluster })
+  return await examine(api, await asInstalled(api, plan, options), { portForward })
 }
 
 async function asInstalled(
@@ -42,9 +45,13 @@ async function asInstalled(
 }
 
 /** Everything that can be looked at, in the order in which it would have to be put right. */
-export async function examine(api: Api, plan: InstallationPlan): Promise<readonly Check[]> {
+export async function examine(
+  api: Api,
+  plan: InstallationPlan,
+  here: Pick<Uses, 'portForward'> = {},
+): Promise<readonly Check[]> {
   const uses = { enableModelSwitch: plan.settings.enableModelSwitch }
-  const essential = await essentialChecks(api, uses)
+  const essential = await essentialChecks(api, { ...uses, ...here })
   // One line says why nothing else can be looked at.
   if (essential.length === 1) return essential
   const [answers, definition, ...rights] = essential

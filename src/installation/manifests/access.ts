@@ -17,7 +17,10 @@ export function role(plan: InstallationPlan): V1Role {
     apiVersion: 'rbac.authorization.k8s.io/v1',
     kind: 'Role',
     metadata: metadataOf(plan),
-    rules: policyRules({ enableModelSwitch: plan.settings.enableModelSwitch }),
+    rules: policyRules({
+      enableModelSwitch: plan.settings.enableModelSwitch,
+      portForward: plan.portForward,
+    }),
   }
 }
 

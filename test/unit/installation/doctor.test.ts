@@ -6,7 +6,7 @@ import {
   examine,
   refusalOf,
 } from '../../../src/installation/doctor/index.ts'
-import { installationManifests } from '../../../src/installation/index.ts'
+import { installationManifests, usesOf, type Uses } from '../../../src/installation/index.ts'
 import { fakeApi, fault } from './fake-api.ts'
 import { planOf } from './plans.ts'
 
@@ -15,7 +15,7 @@ const switching = { enableModelSwitch: true }
 
 describe('the essential checks', () => {
   let fake: ReturnType<typeof fakeApi>
-  const refusal = async (uses = switching) => refusalOf(await essentialChecks(fake.api, uses))
+  const refusal = async (uses: Uses = switching) => refusalOf(await essentialChecks(fake.api, uses))
 
   beforeEach(() => {
     fake = fakeApi()
@@ -40,6 +40,18 @@ describe('the essential checks', () => {
     fake.refuse('create apps/deployments')
     fake.refuse('create pods/portforward')
     expect(await refusal({ enableModelSwitch: false })).toBeUndefined()
+  })
+
+  it('ask for the right to forward ports where that is how pods are reached, and say who gives it', async () => {
+    fake.refuse('get pods/portforward')
+    const uses = (endpointMode: 'auto' | 'pod' | 'service', inCluster: boolean) =>
+      usesOf({ enableModelSwitch: true, endpointMode }, { inCluster })
+    expect(await refusal(uses('service', false))).toBe(
+      'Right to pods/portforward: get not allowed in namespace ai-apps; it is needed to reach vLLM from outside the cluster; apply Role and RoleBinding of `vllm-chill manifests --port-forward`',
+    )
+    for (const others of [uses('service', true), uses('auto', false), uses('pod', false)]) {
+      expect(await refusal(others)).toBeUndefined()
+    }
   })
 
   it('say that VLLMModels are not known', async () => {
@@ -118,6 +130,14 @@ describe('the doctor', () => {
     expect(await lineOf('Role')).toBe(
       'wrong Role vllm-chill: lacks get on pods/log; run `vllm-chill install`',
     )
+  })
+
+  it('does not miss in the Role of a program in the cluster what only one outside needs', async () => {
+    fake.refuse('get pods/portforward')
+    const checks = await examine(fake.api, plan, { portForward: true })
+    const saying = checks.map(({ what, verdict }) => `${verdict} ${what}`)
+    expect(saying).toContain('wrong Right to pods/portforward')
+    expect(saying).toContain('ok Role vllm-chill')
   })
 
   it('finds a Role that was made without model switching', async () => {

@@ -11,7 +11,7 @@ import { Namespace } from 'kubernetes-models/v1/Namespace'
 import { Service } from 'kubernetes-models/v1/Service'
 import { ServiceAccount } from 'kubernetes-models/v1/ServiceAccount'
 import { ServiceMonitor } from '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1/ServiceMonitor'
-import type { V1ConfigMap, V1Deployment, V1Ingress } from '@kubernetes/client-node'
+import type { V1ConfigMap, V1Deployment, V1Ingress, V1Role } from '@kubernetes/client-node'
 import { parse } from 'yaml'
 import { describe, expect, it } from 'vitest'
 import { loadSettings } from '../../../src/config/index.ts'
@@ -207,6 +207,18 @@ describe('the program', () => {
         { name: 'operations', port: 9000, targetPort: 'operations' },
       ],
     })
+  })
+})
+
+describe('the Role', () => {
+  const portForward = (given: Given) =>
+    (one('Role', given) as V1Role).rules?.find(({ resources }) =>
+      resources?.includes('pods/portforward'),
+    )
+
+  it('lets a port be forwarded only where that was asked for', () => {
+    expect(portForward({ flags: { endpointMode: 'service' } })).toBeUndefined()
+    expect(portForward({ own: { portForward: true } })?.verbs).toEqual(['get', 'create'])
   })
 })
 

@@ -27,7 +27,12 @@ describe('uninstall', () => {
   let models: string[]
   const run = (more: Partial<UninstallOptions> = {}) =>
     uninstall({
-      cluster: { api: fake.api, plan: planOf(), modelsEverywhere: () => Promise.resolve(models) },
+      cluster: {
+        api: fake.api,
+        plan: planOf(),
+        inCluster: false,
+        modelsEverywhere: () => Promise.resolve(models),
+      },
       timeoutMs: 50,
       tell: (line) => told.push(line),
       ...more,
@@ -100,7 +105,12 @@ describe('uninstall', () => {
   it('says when pods do not end in time', async () => {
     const { api } = fake
     const stubborn = { ...api, remove: () => Promise.resolve(true) } as typeof api
-    const cluster = { api: stubborn, plan, modelsEverywhere: () => Promise.resolve(models) }
+    const cluster = {
+      api: stubborn,
+      plan,
+      inCluster: false,
+      modelsEverywhere: () => Promise.resolve(models),
+    }
     await expect(run({ cluster, timeoutMs: -1 })).rejects.toThrow(
       /^Deployment vllm-chill: what belongs to it has not ended/,
     )
