@@ -1,6 +1,13 @@
-import { createServer } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { json } from 'node:stream/consumers'
 import { onTestFinished } from 'vitest'
+
+async function repeat(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { messages } = (await json(request)) as { messages: { content: string }[] }
+  response.writeHead(200, { 'content-type': 'application/json' })
+  response.end(JSON.stringify({ said: messages.at(-1)?.content }))
+}
 
 /** What answers in a pod: a vLLM by what a driver asks of it. */
 export async function startEngine(...names: readonly string[]) {
@@ -28,7 +35,8 @@ export async function startEngine(...names: readonly string[]) {
     if (engine.isSilent) return
     const end = (status: number, text = '') => void response.writeHead(status).end(text)
     const { authorization } = request.headers
-    if (path === '/health') end(engine.isHealthy ? 200 : 503)
+    if (path === '/v1/chat/completions') void repeat(request, response)
+    else if (path === '/health') end(engine.isHealthy ? 200 : 503)
     else if (engine.apiKey !== undefined && authorization !== `Bearer ${engine.apiKey}`) end(401)
     else if (path === '/v1/models') {
       end(200, JSON.stringify({ data: engine.names.map((id) => ({ id })) }))

@@ -26,12 +26,16 @@ export function apiOf(cluster: FakeCluster): Api {
       throw fault(409, `${kind} ${name} has been modified`)
   }
 
-  function apply<T extends KubernetesObject>(object: T, manager: string, force: boolean): T {
-    const name = object.metadata?.name ?? ''
-    const live = cluster.find(object.kind as Kind, name) as T | undefined
-    const owners = cluster.ownersOf(object) ?? new FieldOwners()
-    const outcome = owners.apply(live, object, { manager, force })
-    if ('result' in outcome) return cluster.store(outcome.result, owners) as T
+  function apply(
+    object: KubernetesObject,
+    manager: string,
+    { force, dryRun }: { force: boolean; dryRun: boolean },
+  ): KubernetesObject {
+    const live = cluster.find(object.kind as Kind, object.metadata?.name ?? '')
+    const known = cluster.ownersOf(object) ?? new FieldOwners()
+    const owners = dryRun ? known.copy() : known
+    const outcome = owners.apply<KubernetesObject>(live, object, { manager, force })
+    if ('result' in outcome) return dryRun ? outcome.result : cluster.store(outcome.result, owners)
     const { conflicts } = outcome
     throw new ApiFault({ code: 409, message: 'fields belong to others', conflicts })
   }
@@ -43,10 +47,14 @@ export function apiOf(cluster: FakeCluster): Api {
       await calls.take(`get ${kind} ${name}`, () => cluster.find(kind, name)),
     list: async (kind: Kind, selection: Selection = {}) =>
       await calls.take(`list ${kind}`, () => cluster.all(kind, selection)),
-    apply: async (object: KubernetesObject, { force = false, fieldManager = own } = {}) => {
+    apply: async (
+      object: KubernetesObject,
+      { force = false, dryRun = false, fieldManager = own } = {},
+    ) => {
       const who = fieldManager === own ? '' : ` as ${fieldManager}`
-      const what = `${force ? 'force' : 'apply'} ${object.kind} ${object.metadata?.name}${who}`
-      return await calls.take(what, () => apply(object, fieldManager, force))
+      const verb = dryRun ? 'try' : force ? 'force' : 'apply'
+      const what = `${verb} ${object.kind} ${object.metadata?.name}${who}`
+      return await calls.take(what, () => apply(object, fieldManager, { force, dryRun }))
     },
     create: async (object: KubernetesObject) => {
       const { kind, metadata } = object

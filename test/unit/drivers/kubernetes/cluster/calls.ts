@@ -14,7 +14,7 @@ export class Calls {
   /** Those that change something, but for the Lease's. */
   get writes(): string[] {
     return this.all.filter(
-      (call) => !/^(get|list|read|log|forward)\b/.test(call) && !call.includes(' Lease '),
+      (call) => !/^(get|list|read|log|forward|try)\b/.test(call) && !call.includes(' Lease '),
     )
   }
 

@@ -24,10 +24,18 @@ export class FakeCluster {
   isWatchSilent = false
   /** True: pods that are deleted stay until `endPods`. */
   podsLeaveSlowly = false
+  /** What is not allowed: `create deployments`. */
+  readonly forbidden = new Set<string>()
+  /** Version of what was removed last. */
+  lastRemovalAt = 0
   readonly #objects = new Map<string, Stored>()
   readonly #listeners = new Set<() => void>()
   #version = 0
   #podsOn: number | undefined
+
+  get version(): string {
+    return String(this.#version)
+  }
 
   find<K extends Kind>(kind: K, name: string): Objects[K] | undefined {
     const stored = this.#objects.get(`${kind} ${name}`)
@@ -68,6 +76,7 @@ export class FakeCluster {
 
   remove(kind: Kind, name: string): void {
     this.#objects.delete(`${kind} ${name}`)
+    this.lastRemovalAt = ++this.#version
     this.#changed()
   }
 
@@ -96,9 +105,8 @@ export class FakeCluster {
   /** What leaves is gone. */
   endPods(): void {
     for (const { metadata } of this.all('Pod')) {
-      if (metadata?.deletionTimestamp) this.#objects.delete(`Pod ${metadata.name}`)
+      if (metadata?.deletionTimestamp) this.remove('Pod', metadata.name ?? '')
     }
-    this.#changed()
   }
 
   get lease(): V1Lease | undefined {

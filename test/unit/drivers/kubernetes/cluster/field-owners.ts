@@ -24,6 +24,15 @@ interface Leaf {
 export class FieldOwners {
   /** By path; a manager that applies is another one than the same name that updates. */
   #owners = new Map<string, Set<string>>()
+  #paths = new Map<string, Path>()
+
+  /** For what is only tried. */
+  copy(): FieldOwners {
+    const copy = new FieldOwners()
+    copy.#paths = new Map(this.#paths)
+    copy.#owners = new Map(Array.from(this.#owners, ([key, owners]) => [key, new Set(owners)]))
+    return copy
+  }
 
   /** What an apply makes of an object; conflicts: nothing. */
   apply<T extends KubernetesObject>(
@@ -80,8 +89,6 @@ export class FieldOwners {
       fieldsV1,
     }))
   }
-
-  readonly #paths = new Map<string, Path>()
 
   #ownersOf(path: Path): Set<string> {
     const key = path.join('.')

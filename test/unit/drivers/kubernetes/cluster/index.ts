@@ -1,4 +1,5 @@
 export { fault } from './api.ts'
 export { FakeCluster } from './cluster.ts'
 export { becomes, restarts, type PodFields } from './pods.ts'
+export { serveCluster } from './serve.ts'
 export { theirConfigMap, theirDeployment } from './theirs.ts'
