@@ -53,6 +53,14 @@ export const invalidField = (kind: string, name: string, problem: string) =>
     `body.${name}`,
   )
 
+/** What vLLM says wherever the engine should have answered and is dead. */
+export const engineLost = () =>
+  new ApiError(
+    500,
+    'InternalServerError',
+    'EngineCore encountered an issue. See stack trace (above) for the root cause.',
+  )
+
 /** A body that cannot be read at all; the status is vLLM's, FastAPI's own would be 422. */
 export const invalidBody = (problem: string, param: string | null = null) =>
   new ApiError(400, invalid, `1 validation error:\n  ${problem}`, param)

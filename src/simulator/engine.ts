@@ -8,8 +8,8 @@ export interface Job {
   readonly signal: AbortSignal
 }
 
-/** `aborted`: the client left, the engine was put to sleep, or the server stops. */
-export type Outcome = 'finished' | 'aborted'
+/** `aborted`: the client left, the engine was put to sleep, or the server stops; `lost`: it has died. */
+export type Outcome = 'finished' | 'aborted' | 'lost'
 
 export interface EngineTiming {
   /** Sequences that run at once; the others wait in the order in which they came. */
@@ -38,6 +38,9 @@ export interface Engine {
   /** Runs a job to its end; `say` may return a promise to slow it down. */
   run(job: Job, say: (token: string, index: number) => Promise<void> | void): Promise<Outcome>
   abortAll(): void
+  /** Nothing runs any more, nor will; resolves when the first request has met with that. */
+  die(): Promise<void>
+  readonly dead: boolean
   /** Resolves when nothing runs and nothing waits. */
   drained(): Promise<void>
 }
@@ -47,6 +50,8 @@ export function createEngine(timing: EngineTiming, watcher: EngineWatcher): Engi
   const waiting = new Set<Sequence>()
   let cachedTokens = 0
   let drainWaiters: (() => void)[] = []
+  let dead = false
+  const { promise: missed, resolve: miss } = Promise.withResolvers<void>()
 
   const vary = (ms: number) => ms * (1 + timing.jitter * (2 * Math.random() - 1))
 
@@ -95,9 +100,18 @@ export function createEngine(timing: EngineTiming, watcher: EngineWatcher): Engi
     }
   }
 
+  const outcomeOf = (sequence: Sequence): Outcome => {
+    if (!sequence.aborted) return 'finished'
+    if (dead) miss()
+    return dead ? 'lost' : 'aborted'
+  }
+
   return {
     get running() {
       return running.size
+    },
+    get dead() {
+      return dead
     },
     get waiting() {
       return waiting.size
@@ -112,11 +126,14 @@ export function createEngine(timing: EngineTiming, watcher: EngineWatcher): Engi
         leave(sequence)
       }
       sequence.onAbort = abort
-      if (job.signal.aborted) return 'aborted'
+      if (dead || job.signal.aborted) {
+        sequence.abort()
+        return outcomeOf(sequence)
+      }
       job.signal.addEventListener('abort', abort, { once: true })
       try {
         await generate(sequence, job, say)
-        return sequence.aborted ? 'aborted' : 'finished'
+        return outcomeOf(sequence)
       } finally {
         job.signal.removeEventListener('abort', abort)
         cachedTokens -= sequence.held
@@ -125,6 +142,11 @@ export function createEngine(timing: EngineTiming, watcher: EngineWatcher): Engi
     },
     abortAll() {
       for (const sequence of [...waiting, ...running]) sequence.onAbort()
+    },
+    die() {
+      dead = true
+      for (const sequence of [...waiting, ...running]) sequence.onAbort()
+      return missed
     },
     async drained() {
       if (running.size + waiting.size === 0) return

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import type { ApiError, ErrorShape } from './api-error.ts'
 import type { Exchange, Simulation } from './simulation.ts'
 
 export interface EventStream {
@@ -26,6 +27,17 @@ export function openEventStream({ res, signal }: Exchange, simulation: Simulatio
     end(mark) {
       res.end(mark === undefined ? undefined : `data: ${mark}\n\n`)
     },
+  }
+}
+
+/** How a stream ends that has begun well: the last event but the mark is the error. */
+export function endEventStream(res: Exchange['res'], error: ApiError, shape: ErrorShape): void {
+  if (!res.writable) return
+  if (shape === 'anthropic') {
+    const body = { type: 'error', error: { type: 'internal_error', message: error.message } }
+    res.end(`event: error\ndata: ${JSON.stringify(body)}\n\n`)
+  } else {
+    res.end(`data: ${JSON.stringify(error.body(shape))}\n\ndata: [DONE]\n\n`)
   }
 }
 

@@ -9,7 +9,7 @@ const print = (line: string) => process.stderr.write(`${line}\n`)
 
 /**
  * The command `simulate`: owns the signals and the end of the process.
- * Exit codes: 0 stopped, 1 could not start or died, 2 usage, or what `--fail-load` says.
+ * Exit codes: 0 stopped or without its engine, 1 could not start or died, 2 usage, or what `--fail-load` says.
  */
 export async function runSimulator(argv: readonly string[]): Promise<void> {
   if (argv[0] === '--gpu-worker') {
@@ -57,8 +57,7 @@ async function serve(options: SimulatorOptions): Promise<void> {
     print((error as Error).message)
     process.exit((error as { exitCode?: number }).exitCode ?? 1)
   }
-  await simulator.died
-  process.exit(1)
+  process.exit((await simulator.died).exitCode)
 }
 
 function stopOnSignal(options: SimulatorOptions, simulator: () => Simulator | undefined): void {

@@ -2,9 +2,10 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { ApiError, type ErrorShape, RouteError, invalidBody } from './api-error.ts'
 import { type Json, isObject } from './fields.ts'
 import { type Route, findRoutes } from './routes.ts'
+import { endEventStream } from './event-stream.ts'
 import { type Simulation, sendJson } from './simulation.ts'
 
-/** `loading` is only seen with `--loading-answer 503`, `stopping` on connections that were open. */
+/** `loading` is only seen with `--loading-answer 503`, `stopping` with `--shutdown-timeout`. */
 export type Phase = 'loading' | 'serving' | 'stopping'
 
 /** The URL of a request; one that cannot be read leads nowhere. */
@@ -35,7 +36,7 @@ export async function answer(
     } else {
       const route = chooseRoute(req, url, options.devMode)
       errors = route.errors
-      if (route.inference && phase === 'stopping') throw unavailable('The server is shutting down')
+      if (route.inference && phase === 'stopping') throw draining()
       await follow(route, req, res, url, simulation)
     }
   } catch (error) {
@@ -80,15 +81,23 @@ function chooseRoute(req: IncomingMessage, url: URL, devMode: boolean): Route {
 }
 
 function refuse(res: ServerResponse, error: unknown, shape: ErrorShape): void {
+  const known = error instanceof ApiError ? error : crash(res, error as Error)
   if (res.headersSent) {
-    res.destroy()
+    endEventStream(res, known, shape)
     return
   }
-  const known =
-    error instanceof ApiError ? error : new ApiError(500, 'InternalServerError', String(error))
   if (known instanceof RouteError && known.allow !== undefined) res.setHeader('allow', known.allow)
   sendJson(res, known.status, known.body(shape))
 }
+
+/** What nobody has caught: starlette answers it outside of what adds the headers. */
+function crash(res: ServerResponse, { message }: Error): ApiError {
+  if (!res.headersSent) res.removeHeader('vary')
+  return new ApiError(500, 'InternalServerError', message)
+}
+
+/** What vLLM trips over while it waits for its last requests; `/health` goes on with 200. */
+const draining = () => new Error('cannot schedule new futures after shutdown')
 
 const unavailable = (message: string) => new ApiError(503, 'ServiceUnavailableError', message)
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { ApiError, badRequest, unknownModel } from './api-error.ts'
+import { ApiError, badRequest, engineLost, unknownModel } from './api-error.ts'
 import type { Answer, Wish } from './answer.ts'
 import { planAnswer } from './answer.ts'
 import type { SimulatorOptions } from './arguments.ts'
@@ -75,6 +75,7 @@ export function plan({ options, sleep }: Simulation, wish: Wish): Answer {
 /**
  * Runs an answer through the engine and counts how it ended.
  * @returns `abort` when the client left or the engine threw it out
+ * @throws ApiError vLLM's 500 when the engine dies, or is dead
  */
 export async function speak(
   { engine, metrics }: Simulation,
@@ -84,6 +85,7 @@ export async function speak(
   say: (token: string, index: number) => Promise<void> | void = () => {},
 ): Promise<'stop' | 'length' | 'abort'> {
   const outcome = await engine.run({ promptTokens, tokens: answer.tokens, signal }, say)
+  if (outcome === 'lost') throw engineLost()
   const reason = outcome === 'aborted' ? 'abort' : answer.finish
   metrics.finished(reason)
   return reason

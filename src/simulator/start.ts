@@ -22,12 +22,17 @@ export interface Simulator {
   readonly port: number
   /** With `--loading-answer 503` the port answers before this; rejects with a StartError. */
   readonly loaded: Promise<void>
-  /** Resolves with the reason when a fault, or the loss of its worker, ends the server. */
-  readonly died: Promise<string>
-  /** Takes no new requests and resolves when none is left, at the latest after `timeoutMs`. */
+  /** Resolves when a fault, or the loss of its worker, ends the server. */
+  readonly died: Promise<Death>
+  /** Refuses new requests and resolves when none is left, at the latest after `timeoutMs`. */
   readonly drain: (timeoutMs: number) => Promise<void>
   /** Cuts what is in flight and gives the GPU back after `slowStop`. */
   readonly close: () => Promise<void>
+}
+
+export interface Death {
+  readonly reason: string
+  readonly exitCode: number
 }
 
 /** uvicorn's: short enough that a proxy which keeps connections meets one that just closed. */
@@ -35,6 +40,9 @@ const keepAliveMs = 5_000
 
 /** For aborted requests to be answered; a client that does not read is not waited for. */
 const goodbyeMs = 1_000
+
+/** How often vLLM's front looks after its engine, if no request tells it first. */
+const watchdogMs = 5_000
 
 /**
  * Starts a simulator; resolves when its port answers.
@@ -45,7 +53,7 @@ export async function startSimulator(
   log: LogSink = () => {},
 ): Promise<Simulator> {
   const gpu = startGpu(options.gpuLockFiles, options.workerLinger)
-  const { promise: died, resolve: reportDeath } = Promise.withResolvers<string>()
+  const { promise: died, resolve: reportDeath } = Promise.withResolvers<Death>()
   const metrics = createMetrics(options.servedNames[0])
   const engine = createEngine(
     {
@@ -70,16 +78,9 @@ export async function startSimulator(
     responses: new Map(),
     startedAt: unixTime(),
     die(reason) {
-      log(
-        vllmLine(
-          'APIServer',
-          'ERROR',
-          'async_llm.py:525',
-          `AsyncLLM output_handler failed: ${reason}`,
-        ),
-      )
+      log(failing(reason))
       cut()
-      reportDeath(reason)
+      reportDeath({ reason, exitCode: 1 })
     },
   }
 
@@ -118,17 +119,26 @@ export async function startSimulator(
     // As vLLM does it: what is in flight is aborted and told so, then the connections are cut.
     server.close()
     engine.abortAll()
-    const told = new AbortController()
-    const tooLong = delay(goodbyeMs, undefined, { signal: told.signal }).catch(() => {})
-    await Promise.race([Promise.all(open), tooLong])
-    told.abort()
+    await atMost(goodbyeMs, Promise.all(open))
     cut()
     await delay(options.slowStop)
     await gpu.close()
   }
-  void gpu.lost.then(() => simulation.die('EngineCore died unexpectedly'))
+  /** The front outlives its engine, until it notices; it tells who asks, and ends without an error. */
+  const loseEngine = async (reason: string) => {
+    log(failing(reason))
+    await atMost(watchdogMs, engine.die())
+    server.close()
+    await atMost(goodbyeMs, Promise.all(open))
+    cut()
+    reportDeath({ reason, exitCode: 0 })
+  }
+  void gpu.lost.then(() => {
+    const reason = 'EngineCore died unexpectedly'
+    return phase === 'loading' ? simulation.die(reason) : loseEngine(reason)
+  })
 
-  const lost = died.then((reason) => Promise.reject(new StartError(reason)))
+  const lost = died.then(({ reason }) => Promise.reject(new StartError(reason)))
   const loaded = Promise.race([load(options, gpu, log, closing.signal), lost]).then(() => {
     phase = 'serving'
   })
@@ -160,16 +170,20 @@ export async function startSimulator(
     died,
     async drain(timeoutMs) {
       phase = 'stopping'
-      server.close()
-      const deadline = new AbortController()
-      await Promise.race([
-        Promise.all([engine.drained(), ...open]),
-        delay(timeoutMs, undefined, { signal: deadline.signal }).catch(() => {}),
-      ])
-      deadline.abort()
+      await atMost(timeoutMs, Promise.all([engine.drained(), ...open]))
     },
     close,
   }
+}
+
+const failing = (reason: string): string =>
+  vllmLine('APIServer', 'ERROR', 'async_llm.py:525', `AsyncLLM output_handler failed: ${reason}`)
+
+/** Waits for it, but no longer than `ms`. */
+async function atMost(ms: number, awaited: Promise<unknown>): Promise<void> {
+  const over = new AbortController()
+  await Promise.race([awaited, delay(ms, undefined, { signal: over.signal }).catch(() => {})])
+  over.abort()
 }
 
 async function listen(server: Server, { host, port }: SimulatorOptions): Promise<void> {

@@ -5,10 +5,10 @@ export default defineConfig({
   test: {
     root: fileURLToPath(new URL('../..', import.meta.url)),
     include: ['test/vllm/**/*.test.ts'],
-    // A start takes half a minute where nothing else runs, and some tests wait for two.
-    testTimeout: 600_000,
-    hookTimeout: 600_000,
-    // Two servers that start at the same time on two cores take longer than one after the other.
-    fileParallelism: false,
+    // A start takes half a minute where nothing else runs, and some tests wait for three.
+    testTimeout: 900_000,
+    hookTimeout: 900_000,
+    // Of its half a minute a start computes on one core only; each takes 3 GiB.
+    maxWorkers: 2,
   },
 })

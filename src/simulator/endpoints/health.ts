@@ -4,9 +4,9 @@ import { modelLength, newId, sendJson } from '../simulation.ts'
 /** The release whose behaviour is simulated. */
 const vllmVersion = '0.32.0'
 
-/** `GET /health`, `/ping`: an empty 200 while the engine lives, asleep or not. */
-export const health: Handler = ({ res }) => {
-  res.writeHead(200, { 'content-length': 0 }).end()
+/** `GET /health`, `/ping`: an empty 200 while the engine lives, asleep, draining or not; 503 when it is dead. */
+export const health: Handler = ({ res }, { engine }) => {
+  res.writeHead(engine.dead ? 503 : 200, { 'content-length': 0 }).end()
 }
 
 export const version: Handler = ({ res }) => {

@@ -48,7 +48,11 @@ export async function streamResponse(
         ...(answer.kind === 'text' ? { logprobs: [] } : {}),
       })
     },
-  )
+  ).catch((error: unknown) => {
+    // The one stream that vLLM breaks off where others end with the error.
+    exchange.res.destroy()
+    throw error
+  })
   const text = said.join('')
   if (said.length > 0) {
     const whole =

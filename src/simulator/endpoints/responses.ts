@@ -48,11 +48,15 @@ function runInBackground(simulation: Simulation, request: ResponseRequest, store
     said.push(token)
     if (said.length === 1) stored.body = request.document('in_progress', [])
   })
-  void work.then((end) => {
+  const end = (status: string) => {
     if (stored.cancel === undefined) return
     stored.cancel = undefined
-    stored.body = request.document(statusOf(end), said)
-  })
+    stored.body = request.document(status, said)
+  }
+  work.then(
+    (reason) => end(statusOf(reason)),
+    () => end('failed'),
+  )
 }
 
 /** `GET /v1/responses/{id}` */

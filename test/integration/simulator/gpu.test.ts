@@ -2,7 +2,15 @@ import { once } from 'node:events'
 import { readFile, readdir, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { freshLockFile, spawnSimulator, spawnWorker } from './simulators.ts'
+import {
+  chat,
+  freshLockFile,
+  metric,
+  postJson,
+  spawnSimulator,
+  spawnWorker,
+  until,
+} from './simulators.ts'
 
 const holderOf = async (lock: string) =>
   (JSON.parse(await readFile(lock, 'utf8')) as { pid: number }).pid
@@ -88,13 +96,37 @@ describe('a worker', () => {
     expect(await ended).toBe(1)
   })
 
-  test('takes its server with it when it dies', async () => {
+  test('takes its server with it when it dies, which tells who waits and ends without an error', async () => {
     const lock = await freshLockFile()
-    const { ended, logged, listening } = spawnSimulator(`--gpu-lock ${lock}`)
-    await listening()
+    const { ended, logged, listening } = spawnSimulator(`--gpu-lock ${lock} --itl 5ms`)
+    const url = await listening()
+    const endless = { max_tokens: 10_000, ignore_eos: true }
+    const ask = (path: string, more: object) => postJson(`${url}${path}`, { ...endless, ...more })
+    const messages = [{ role: 'user', content: 'hi' }]
+    const chats = await ask('/v1/chat/completions', { messages, stream: true })
+    const agents = await ask('/v1/responses', { input: 'hi', max_output_tokens: 999, stream: true })
+    const whole = ask('/v1/chat/completions', { messages })
+    await until(async () => (await metric(url, 'vllm:num_requests_running')) === 3)
+
     process.kill(await holderOf(lock), 'SIGKILL')
-    expect(await ended).toBe(1)
+    expect(await chats.text()).toMatch(
+      /data: \{"error":\{"message":"EngineCore [^\n]*"code":500\}\}\n\ndata: \[DONE\]\n\n$/,
+    )
+    await expect(agents.text()).rejects.toThrow('terminated')
+    expect((await whole).status).toBe(500)
+    expect(await ended).toBe(0)
     await logged('EngineCore died unexpectedly')
+  })
+
+  test('leaves a server that nobody asks for a while, and it says that it is not well', async () => {
+    const lock = await freshLockFile()
+    const { ended, listening } = spawnSimulator(`--gpu-lock ${lock}`)
+    const url = await listening()
+    process.kill(await holderOf(lock), 'SIGKILL')
+    await until(async () => (await fetch(`${url}/health`)).status === 503)
+    expect((await fetch(`${url}/v1/models`)).status).toBe(200)
+    expect((await chat(url)).status).toBe(500)
+    expect(await ended).toBe(0)
   })
 })
 

@@ -88,7 +88,7 @@ describe('faults', () => {
       for await (const part of response.body ?? []) text += decoder.decode(part, { stream: true })
     }).rejects.toThrow()
     expect(text.match(/^data: /gm)).toHaveLength(3)
-    expect(await died).toContain('mid-stream')
+    expect((await died).reason).toContain('mid-stream')
     await expect(fetch(`${url}/health`)).rejects.toThrow()
   })
 
@@ -96,7 +96,7 @@ describe('faults', () => {
     const { url, died } = await simulator('--die-after-requests 2')
     expect((await chat(url)).status).toBe(200)
     expect(await (await chat(url)).text()).toContain('you said')
-    expect(await died).toContain('request')
+    expect((await died).reason).toContain('request')
     await expect(chat(url)).rejects.toThrow()
   })
 })

@@ -51,14 +51,17 @@ describe('SIGTERM', () => {
     expect(await ended).toBe(0)
   })
 
-  test('with a shutdown timeout lets them end, and takes no new ones', async () => {
+  test('with a shutdown timeout lets them end, and refuses new ones while it says that it is well', async () => {
     const { child, ended, logged, listening } = spawnSimulator('--itl 20ms --shutdown-timeout 30')
     const url = await listening()
     const response = await chat(url, 'hi', { ...endless, max_tokens: 20 })
     child.kill('SIGTERM')
     await logged('Shutting down')
-    await expect(chat(url)).rejects.toThrow()
-    expect(await response.text()).toContain('data: [DONE]')
+    const refusal = await chat(url)
+    expect(refusal.status).toBe(500)
+    expect(await refusal.json()).toMatchObject({ error: { type: 'InternalServerError' } })
+    expect((await fetch(`${url}/health`)).status).toBe(200)
+    expect(await response.text()).toMatch(/"finish_reason":"length"[^]*data: \[DONE\]\n\n$/)
     expect(await ended).toBe(0)
   })
 

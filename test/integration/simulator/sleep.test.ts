@@ -61,7 +61,7 @@ test('asleep it gives the GPU to another, and dies of waking up while that one h
   expect(existsSync(lock)).toBe(false)
   const other = await simulator(`--gpu-lock ${lock}`)
   await expect(post(`${sleeper.url}/wake_up`)).rejects.toThrow()
-  expect(await sleeper.died).toContain('out of memory')
+  expect((await sleeper.died).reason).toContain('out of memory')
   expect((await chat(other.url)).status).toBe(200)
 })
 

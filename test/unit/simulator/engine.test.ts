@@ -118,3 +118,14 @@ test('a client that left before it came is not run', async () => {
   leave()
   expect(await engine.run(job, say)).toBe('aborted')
 })
+
+test('when it dies, what runs and what comes is lost, and the first of it is told', async () => {
+  const engine = createEngine({ ...quick, hangs: true }, deaf)
+  const before = heldJob()
+  const run = engine.run(before.job, before.say)
+  const met = engine.die()
+  expect(await run).toBe('lost')
+  await met
+  expect(await engine.run(heldJob().job, () => {})).toBe('lost')
+  expect([engine.dead, engine.running]).toEqual([true, 0])
+})

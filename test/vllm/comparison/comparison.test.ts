@@ -4,10 +4,10 @@ import type { Simulator } from '../../../src/simulator/index.ts'
 import { modelFolders } from '../environment/cache.ts'
 import { differencesOf } from './differences.ts'
 import { knownDifferences } from './known-differences.ts'
-import { type Original, startOriginal } from './original.ts'
 import { pictureOf } from './picture.ts'
 import { contextTokens } from './request.ts'
 import { requests } from './requests/index.ts'
+import { startOriginal, type Server } from './servers.ts'
 
 const words = [
   modelFolders.small,
@@ -22,7 +22,7 @@ const words = [
   '--enable-request-id-headers',
 ]
 
-let original: Original
+let original: Server
 let simulator: Simulator
 const met = new Set<unknown>()
 

@@ -70,7 +70,7 @@ export function shapeOf(value: unknown, key = ''): unknown {
 }
 
 /** What stands between blank lines, as lines of `field: value`; as many tokens as one. */
-function eventsOf(text: string): unknown[] {
+export function eventsOf(text: string): unknown[] {
   const events = text.split('\n\n')
   const end = events.pop()
   const shapes: unknown[] = events.map((event) =>

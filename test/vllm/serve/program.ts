@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { BackendStatus, StatusAnswer } from '../../../src/operations/index.ts'
-import { LogLines, says, until } from '../../integration/serve/log-lines.ts'
+import { LogLines, says } from '../../integration/serve/log-lines.ts'
 import { modelsFolder, type Spec } from '../../integration/serve/models.ts'
 import { killIfThere, livingOf, runIdName } from '../../integration/serve/processes.ts'
 import { entry } from '../../integration/serve/program.ts'
 import { frugalArguments, modelFolders, vllmEnvironment } from '../environment/cache.ts'
+import { until } from '../patience.ts'
 
 /** `vllm-chill serve --models …` with the real `vllm serve` as its command. */
 export interface Program {

@@ -1,12 +1,12 @@
 import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
-import { spawn } from 'node:child_process'
-import { createInterface } from 'node:readline'
+import { createServer } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { FailureSigns } from '../../../src/drivers/process/start-failure.ts'
 import { ask, refusalOf } from '../../integration/serve/conversation.ts'
-import { modelFolders, vllm, vllmEnvironment } from '../environment/cache.ts'
+import { says } from '../../integration/serve/log-lines.ts'
 import { startProgram, tiny } from './program.ts'
+
+/** From the exit of a process to the answer that tells of it, ms. */
+const soonMs = 3_000
 
 test('a start that vLLM refuses is told with its reason, as soon as the process has ended', async () => {
   const program = await startProgram({
@@ -21,26 +21,29 @@ test('a start that vLLM refuses is told with its reason, as soon as the process 
   }
   for (const [model, reason] of Object.entries(reasons)) {
     const refusal = await refusalOf(await ask(program, model))
+    const toldAt = Date.now()
     expect(refusal).toMatchObject({ status: 503, code: 'model_failed', shouldRetry: 'false' })
     expect(refusal.message).toMatch(reason)
+    const ended = program.log.all.findLast(({ msg }) => /^ended with code [12]$/.test(msg))
+    expect(ended?.['model']).toBe(model)
+    expect(toldAt - Date.parse(String(ended?.['time']))).toBeLessThan(soonMs)
     await program.untilState('cold')
     expect(await program.living()).toHaveLength(1)
   }
 })
 
-test('a port that is taken shows in what vLLM writes', async () => {
-  const squatter = createServer().listen(0, '127.0.0.1')
+test('a port that somebody else takes first costs one more launch, and no request', async () => {
+  const program = await startProgram({ small: tiny('small') })
+  const answer = ask(program, 'small', { max_tokens: 4 })
+  const { port } = await program.log.waitFor(says('started'))
+  // Long before vLLM has read its arguments.
+  const squatter = createServer((socket) => socket.destroy()).listen(Number(port), '127.0.0.1')
   onTestFinished(() => void squatter.close())
   await once(squatter, 'listening')
-  const { port } = squatter.address() as AddressInfo
-  const words = ['serve', modelFolders.small, '--host', '127.0.0.1', '--port', String(port)]
-  const child = spawn(vllm, words, {
-    env: { ...vllmEnvironment },
-    stdio: ['ignore', 'ignore', 'pipe'],
-  })
-  const signs = new FailureSigns()
-  createInterface(child.stderr).on('line', (line) => signs.read(line))
-  const [code] = await once(child, 'close')
-  expect(code).toBe(1)
-  expect(signs.portTaken).toBe(true)
+  expect((await answer).status).toBe(200)
+  expect(program.launches()).toHaveLength(2)
+  const lost = program.log.all.filter(says('trying another port'))
+  expect(lost.map(({ msg }) => msg)).toEqual([
+    expect.stringMatching(/exited with code 1 before it was ready: OSError: .*already in use/),
+  ])
 })

@@ -4,36 +4,46 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { freePort } from '../../../src/drivers/process/free-port.ts'
 import { entry } from '../../integration/serve/program.ts'
 import { frugalArguments, vllm, vllmEnvironment } from '../environment/cache.ts'
+import { patienceMs, within } from '../patience.ts'
 
-/** A `vllm serve` without a program before it. */
-export interface Original {
+/** A server that is about to load, without a program before it. */
+export interface Launched {
   readonly url: string
+  /** Of its front, and its process group. */
   readonly pid: number
-  /** Whatever it wrote. */
-  readonly output: () => string
   readonly exited: Promise<{ code: number | null; signal: string | null }>
+}
+
+/** A server that answers. */
+export interface Server extends Launched {
   end(): Promise<void>
 }
 
-const longestStartMs = 300_000
-const patienceMs = 30_000
+/** Its front does not end while a request is unfinished, though its engine has ended. */
+const unfinishedMs = 30_000
 
-/** Called from the very start on, each time it is asked whether it answers. */
-type Ask = (url: string) => Promise<void>
+type OnLaunch = (launched: Launched) => void
 
-export async function startOriginal(words: readonly string[], ask?: Ask): Promise<Original> {
-  return await startServer([vllm, 'serve', ...words, ...frugalArguments], ask)
+/** A real `vllm serve`. */
+export async function startOriginal(
+  words: readonly string[],
+  onLaunch?: OnLaunch,
+): Promise<Server> {
+  return await startServer([vllm, 'serve', ...words, ...frugalArguments], onLaunch)
 }
 
 /** Our simulated one, as a process too. */
-export async function startSimulated(words: readonly string[], ask?: Ask): Promise<Original> {
-  return await startServer([process.execPath, entry, 'simulate', ...words], ask)
+export async function startSimulated(
+  words: readonly string[],
+  onLaunch?: OnLaunch,
+): Promise<Server> {
+  return await startServer([process.execPath, entry, 'simulate', ...words], onLaunch)
 }
 
 async function startServer(
   [command = '', ...words]: readonly string[],
-  ask?: Ask,
-): Promise<Original> {
+  onLaunch: OnLaunch = () => {},
+): Promise<Server> {
   const port = await freePort()
   const where = ['--host', '127.0.0.1', '--port', String(port)]
   const child = spawn(command, [...words, ...where], {
@@ -47,26 +57,25 @@ async function startServer(
     stream.setEncoding('utf8').on('data', (text: string) => (output += text))
   }
   const exited = once(child, 'exit').then(([code, signal]) => ({ code, signal }))
-  const url = `http://127.0.0.1:${port}`
-  const original = { url, pid: child.pid ?? 0, output: () => output, exited }
-  await answering(child, url, () => output, ask)
-  return { ...original, end: () => end(child, exited) }
+  const launched = { url: `http://127.0.0.1:${port}`, pid: child.pid ?? 0, exited }
+  onLaunch(launched)
+  try {
+    await answering(child, launched.url)
+  } catch (error) {
+    await end(child, exited)
+    throw new Error(output.slice(-4000), { cause: error })
+  }
+  return { ...launched, end: () => end(child, exited) }
 }
 
-async function answering(
-  child: ChildProcess,
-  url: string,
-  output: () => string,
-  ask: Ask = () => Promise.resolve(),
-): Promise<void> {
-  const over = performance.now() + longestStartMs
+async function answering(child: ChildProcess, url: string): Promise<void> {
+  const over = performance.now() + patienceMs
   for (;;) {
-    await ask(url)
     const answer = await fetch(`${url}/v1/models`).catch(() => undefined)
+    await answer?.bytes()
     if (answer?.ok) return
-    if (child.exitCode !== null || performance.now() > over) {
-      throw new Error(`vllm serve did not come up:\n${output().slice(-4000)}`)
-    }
+    if (child.exitCode !== null) throw new Error('the server has ended')
+    if (performance.now() > over) throw new Error('the server did not come up')
     await delay(200)
   }
 }
@@ -74,8 +83,7 @@ async function answering(
 async function end(child: ChildProcess, exited: Promise<unknown>): Promise<void> {
   if (child.pid === undefined) return
   child.kill('SIGTERM')
-  // Seen once: a front that stays after its engine has ended.
-  await Promise.race([exited, delay(patienceMs, undefined, { ref: false })])
+  await within(unfinishedMs, exited)
   try {
     process.kill(-child.pid, 'SIGKILL')
   } catch {
