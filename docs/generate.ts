@@ -8,7 +8,13 @@ import formatting from '../.oxfmtrc.json' with { type: 'json' }
 import { settingsJsonSchema } from '../src/config/index.ts'
 import { tables } from './tables.ts'
 
-const pages = ['configuration.md', 'errors.md', 'kubernetes-resource-management.md', 'models.md']
+const pages = [
+  'configuration.md',
+  'errors.md',
+  'kubernetes-resource-management.md',
+  'models.md',
+  'observability.md',
+]
 const schemaFile = 'vllm-chill.schema.json'
 
 /** The files that are not as the code says, with their right text. */

@@ -3,6 +3,7 @@ import { specSchema, statusSchema } from '../src/catalogue/index.ts'
 import { backendFields, groups, podSchema, settingsReference } from '../src/config/index.ts'
 import { permissions } from '../src/installation/permissions.ts'
 import { errorCodes } from '../src/errors/index.ts'
+import { definitions } from '../src/metrics/index.ts'
 
 /** What stands between `<!-- generated: NAME -->` and `<!-- end -->` in the pages, as Markdown. */
 export const tables: Readonly<Record<string, () => string>> = {
@@ -13,6 +14,7 @@ export const tables: Readonly<Record<string, () => string>> = {
   modelStatus: () => fieldTable(statusSchema),
   modelConditions: () => fieldTable(statusSchema.shape.conditions.unwrap().element),
   errors: errorTable,
+  metrics: metricTable,
   permissions: permissionTable,
 }
 
@@ -112,6 +114,16 @@ function errorTable(): string {
     .sort(([, a], [, b]) => a.status - b.status)
     .map(([name, { status, type, when }]) => [String(status), code(name), code(type), when])
   return table(['Status', '`code`', '`type`', 'When'], rows)
+}
+
+function metricTable(): string {
+  const rows = Object.entries(definitions).map(([name, definition]) => [
+    code(name) + ('original' in definition ? ' ¹' : ''),
+    definition.type,
+    definition.labels.map(code).join(', '),
+    definition.help,
+  ])
+  return table(['Metric', 'Type', 'Labels', 'Meaning'], rows)
 }
 
 function code(text: string): string {

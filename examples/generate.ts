@@ -1,10 +1,12 @@
 /**
- * Writes the manifests below examples/ by the very commands that stand in their first lines.
+ * Writes the manifests below examples/ by the very commands that stand in their first lines, and the
+ * Grafana dashboard.
  * `node examples/generate.ts` writes; with `--check` it fails when something is stale.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { main } from '../src/cli/main.ts'
 import type { Terminal } from '../src/cli/terminal.ts'
+import { dashboard } from './monitoring/dashboard.ts'
 
 interface Example {
   readonly file: string
@@ -98,9 +100,11 @@ export const exampleFiles = examples.map(({ file }) => file)
 /** The files that are not as the program makes them, with their right text. */
 export async function staleExamples(): Promise<{ file: URL; text: string }[]> {
   const stale = []
-  for (const example of examples) {
-    const file = new URL(example.file, import.meta.url)
-    const text = await textOf(example)
+  const wanted = new Map<string, string>()
+  for (const example of examples) wanted.set(example.file, await textOf(example))
+  wanted.set('monitoring/vllm-chill.dashboard.json', `${JSON.stringify(dashboard(), null, 2)}\n`)
+  for (const [name, text] of wanted) {
+    const file = new URL(name, import.meta.url)
     const present = await readFile(file, 'utf8').catch(() => '')
     if (present !== text) stale.push({ file, text })
   }

@@ -18,7 +18,7 @@ import { chartsFailed, modelGone, modelLoading, noRoom, shuttingDown } from './r
 import { createRouting } from './routing.ts'
 import type { AdmissionSettings, Log } from './settings.ts'
 import { isoTime, statusOf } from './status.ts'
-import { supervise, type Transition } from './supervision.ts'
+import { supervise, type PhaseReached, type Transition } from './supervision.ts'
 import type { Admission, AdmissionRequest, Lease } from './types.ts'
 
 export interface AdmissionOptions {
@@ -31,6 +31,7 @@ export interface AdmissionOptions {
   readonly log: Log
   readonly onFact?: (fact: BackendFact) => void
   readonly onTransition?: (transition: Transition) => void
+  readonly onPhase?: (reached: PhaseReached) => void
 }
 
 export type Fleet = ReturnType<typeof createAdmission>
@@ -74,6 +75,7 @@ export function createAdmission(options: AdmissionOptions) {
       if (transition.to === 'ready.quiet') routing.rebalance()
       guarded(() => options.onTransition?.(transition))
     },
+    onPhase: (reached) => guarded(() => options.onPhase?.(reached)),
     onFailure: () => {
       hasFailed = true
       refuseWhoWaits(chartsFailed)

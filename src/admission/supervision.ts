@@ -5,6 +5,7 @@ import type {
   Driver,
   fleetMachine,
   Models,
+  StartPhase,
   SwitchPolicy,
 } from '../../machines/index.ts'
 import { stateName, type BackendActor } from './backends.ts'
@@ -19,10 +20,18 @@ export interface Transition {
   readonly from: string
   readonly to: string
   readonly model: string | undefined
+  /** Where a switch leads. */
+  readonly target: string | undefined
   readonly generation: number
   readonly because: string
   /** ms that the state left had lasted. */
   readonly afterMs: number
+}
+
+/** A start has come so far. */
+export interface PhaseReached {
+  readonly backend: string
+  readonly phase: StartPhase
 }
 
 export interface SupervisionOptions {
@@ -37,6 +46,7 @@ export interface SupervisionOptions {
   readonly log: Log
   readonly onFact: (fact: BackendFact) => void
   readonly onTransition: (transition: Transition) => void
+  readonly onPhase: (reached: PhaseReached) => void
   /** A defect has ended the charts: nothing is started, switched or stopped any more. */
   readonly onFailure: () => void
 }
@@ -69,18 +79,23 @@ export function supervise(options: SupervisionOptions): Supervision {
     backends.set(name, actor)
     since.set(name, clock.now())
     let last = stateName(actor.getSnapshot().value)
+    let lastPhase: StartPhase | undefined
     actor.on('*', options.onFact)
     actor.subscribe({
       next: (snapshot) => {
         const state = stateName(snapshot.value)
+        const { model, target, generation, because, phase } = snapshot.context
+        const reached = phase !== lastPhase && phase !== undefined
+        lastPhase = phase
+        if (reached) options.onPhase({ backend: name, phase })
         if (state === last) return
         const now = clock.now()
-        const { model, generation, because } = snapshot.context
         const transition: Transition = {
           backend: name,
           from: last,
           to: state,
           model: model?.name,
+          target,
           generation,
           because,
           afterMs: Math.round(now - (since.get(name) ?? now)),

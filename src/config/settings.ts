@@ -253,7 +253,7 @@ export const settingDefinitions = {
     boolean,
     true,
     'watching',
-    'For a later release: Prometheus metrics at `/proxy/metrics`.',
+    'Whether `/metrics` has the metrics of vllm-chill itself, as `/proxy/metrics` always has. When off, it passes on those of a backend that is ready.',
     { env: ['ENABLE_METRICS'] },
   ),
 

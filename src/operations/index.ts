@@ -3,6 +3,7 @@ export type {
   BackendStatus,
   CommandAnswer,
   FleetView,
+  MetricsView,
   ModelsAnswer,
   ModelStatus,
   StartFailureStatus,

@@ -11,9 +11,16 @@ import {
   type Sources,
 } from './answers.ts'
 import { start, stop, switchModel, type Operated } from './commands.ts'
+import { engineMetrics } from './engine-metrics.ts'
+import type { MetricsView } from './types.ts'
 
-export interface OperationsOptions extends Sources, Operated, AccessRules {}
+export interface OperationsOptions extends Sources, Operated, AccessRules {
+  readonly metrics: MetricsView
+  /** Whether `/metrics` has the program's own metrics too; otherwise it leads to a backend that is ready. */
+  readonly enableMetrics: boolean
+}
 
+/** What is sent as JSON, or a whole response. */
 type Answer = (event: H3Event, options: OperationsOptions) => unknown
 
 /** What only tells. Open to everybody unless a token is set. */
@@ -23,6 +30,9 @@ const reads: Record<string, Answer> = {
   '/proxy/models/available': (_, options) => availableAnswer(options),
   '/proxy/models/running': (_, options) => runningAnswer(options),
   '/proxy/stats': (_, options) => statsAnswer(options),
+  '/proxy/metrics': ownMetrics,
+  '/metrics': (event, options) =>
+    options.enableMetrics ? ownMetrics(event, options) : engineMetrics(options.fleet, event.url),
   '/proxy/version': (_, { version }) => ({ name: 'vllm-chill', version, node: process.version }),
 }
 
@@ -92,6 +102,11 @@ async function answered(
   })
   try {
     const body = await answer(headers)
+    if (body instanceof Response) {
+      for (const [name, value] of headers)
+        if (!body.headers.has(name)) body.headers.set(name, value)
+      return body
+    }
     return new Response(JSON.stringify(body), { status, headers })
   } catch (error) {
     const told = asChillError(error, requestId, log)
@@ -102,6 +117,11 @@ async function answered(
     if (told.retryAfterS !== undefined) headers.set('retry-after', String(told.retryAfterS))
     return new Response(JSON.stringify(told), { status: told.status, headers })
   }
+}
+
+async function ownMetrics(event: H3Event, { metrics }: OperationsOptions): Promise<Response> {
+  const { contentType, text } = await metrics.scrape(event.req.headers.get('accept'))
+  return new Response(text, { headers: { 'content-type': contentType } })
 }
 
 function callerOf(event: H3Event): Caller {

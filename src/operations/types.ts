@@ -63,6 +63,12 @@ export interface FleetView {
   readonly startedAt: string
 }
 
+/** The program's own metrics. */
+export interface MetricsView {
+  /** In the format that a scraper's `Accept` asks for. */
+  scrape(accept: string | null): Promise<{ readonly contentType: string; readonly text: string }>
+}
+
 /** `GET /proxy/status`. */
 export interface StatusAnswer {
   version: string

@@ -26,6 +26,8 @@ export class Exchange implements AnswerSink {
   readonly #id: string
   readonly #answer: Answer
   readonly #startedAt = performance.now()
+  #forwardedMs: number | undefined
+  #firstByteMs: number | undefined
   /** Made here and not where it is given to the lease: there it kept whole requests in memory after their end. */
   readonly #onCut = (reason: string): void => this.#cut(reason)
   #body: RequestBody | undefined
@@ -169,6 +171,7 @@ export class Exchange implements AnswerSink {
     this.#endWait()
     this.#lease = lease
     this.#backend = lease.backend
+    this.#forwardedMs = performance.now() - this.#startedAt
     lease.onCut = this.#onCut
     const { forwarder, credentials, settings, responses } = this.#context
     const { responseId, route } = this.#match
@@ -201,6 +204,7 @@ export class Exchange implements AnswerSink {
   }
 
   data(chunk: Buffer): boolean {
+    this.#firstByteMs ??= performance.now() - this.#startedAt
     this.#idWatch?.data(chunk)
     if (this.#answer.data(chunk)) return true
     if (!this.#listensToDrain) {
@@ -309,6 +313,8 @@ export class Exchange implements AnswerSink {
       code: left ? (this.#stalled ? 'client_stalled' : 'client_left') : answer.code,
       stream: this.#body?.stream ?? false,
       waitedMs: answer.waitedMs,
+      forwardedMs: this.#forwardedMs,
+      firstByteMs: this.#firstByteMs,
       durationMs: performance.now() - this.#startedAt,
       bytesIn: this.#body?.received ?? 0,
       bytesOut: answer.bytes,

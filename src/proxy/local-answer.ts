@@ -71,6 +71,8 @@ export function answerLocally(
       code: answer.code,
       stream: false,
       waitedMs: 0,
+      forwardedMs: undefined,
+      firstByteMs: undefined,
       durationMs: performance.now() - startedAt,
       bytesIn: 0,
       bytesOut: answer.bytes,

@@ -53,6 +53,10 @@ export interface RequestRecord {
   readonly stream: boolean
   /** ms in the gate. */
   readonly waitedMs: number
+  /** ms from the request's head until it was last sent on to a backend. */
+  readonly forwardedMs: number | undefined
+  /** ms from the request's head to the first byte of the body of a backend's answer. */
+  readonly firstByteMs: number | undefined
   /** ms from the request's head to the last byte of the answer. */
   readonly durationMs: number
   readonly bytesIn: number

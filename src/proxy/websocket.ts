@@ -31,6 +31,7 @@ class Tunnel {
   readonly #socket: Socket
   readonly #id: string
   readonly #startedAt = performance.now()
+  #forwardedMs: number | undefined
   readonly #waiting = new AbortController()
   #early: Buffer[]
   #earlyBytes: number
@@ -103,6 +104,7 @@ class Tunnel {
     this.#lease = lease
     this.#backend = lease.backend
     this.#waitedMs = lease.waitedMs
+    this.#forwardedMs = performance.now() - this.#startedAt
     if (this.#socket.destroyed) {
       this.#giveBack()
       return
@@ -235,6 +237,8 @@ class Tunnel {
       code: this.#error?.code ?? (left ? ('client_left' as const) : undefined),
       stream: true,
       waitedMs: this.#waitedMs,
+      forwardedMs: this.#forwardedMs,
+      firstByteMs: undefined,
       durationMs: performance.now() - this.#startedAt,
       bytesIn: this.#socket.bytesRead,
       bytesOut: this.#socket.bytesWritten,

@@ -1,10 +1,12 @@
 import { toNodeHandler } from 'h3'
 import { createAdmission } from '../../admission/index.ts'
 import type { Settings } from '../../config/index.ts'
+import { createMetrics } from '../../metrics/index.ts'
 import { createOperationsApp, mountOperations } from '../../operations/index.ts'
 import { createProxy, type RequestRecord } from '../../proxy/index.ts'
 import type { Log } from '../../telemetry/index.ts'
 import { version } from '../version.ts'
+import { gpuCounts } from './gpu-counts.ts'
 import { openLocalGround, type Ground } from './ground.ts'
 import { listenOn, type Listening } from './listening.ts'
 
@@ -28,15 +30,29 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
   const ground = await openGround(settings, log)
   const { catalogue, driver } = ground
   warnOfUnknown(settings, catalogue.models, log)
+  const metrics = createMetrics({
+    catalogue,
+    gpusOf: gpuCounts(settings, catalogue),
+    version,
+    driver: settings.driver,
+  })
   const fleet = createAdmission({
     driver,
     catalogue,
     backends: ground.backends,
     settings,
     log,
-    ...(ground.onFact && { onFact: ground.onFact }),
-    ...(ground.onTransition && { onTransition: ground.onTransition }),
+    onFact: (fact) => {
+      metrics.onFact(fact)
+      ground.onFact?.(fact)
+    },
+    onTransition: (transition) => {
+      metrics.onTransition(transition)
+      ground.onTransition?.(transition)
+    },
+    onPhase: (reached) => metrics.onPhase(reached),
   })
+  metrics.attach(fleet)
   ground.attach?.(fleet)
   const proxy = createProxy({
     admission: fleet,
@@ -48,16 +64,21 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
     },
     log,
     ready: () => fleet.ready(),
-    onRequest: (record) => tellRequest(log, record),
+    onRequest: (record) => {
+      metrics.onRequest(record)
+      tellRequest(log, record)
+    },
   })
 
-  const operations = { fleet, catalogue, version, token: settings.operationsToken, log }
+  const { enableMetrics, operationsToken: token } = settings
+  const operations = { fleet, catalogue, version, token, log, metrics, enableMetrics }
   if (settings.operationsPort === undefined) mountOperations(proxy.app, operations)
   const listenings: Listening[] = []
   const undo = async () => {
     await Promise.all(listenings.map((each) => each.close()))
     await fleet.shutDown({ delayMs: 0 })
     await ground.close()
+    metrics.close()
   }
   try {
     const { host, port, operationsPort } = settings
@@ -86,6 +107,7 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
       await Promise.all(listenings.map((each) => each.close()))
       await proxy.close()
       await ground.close()
+      metrics.close()
     },
     hurry: () => fleet.hurry(),
   }

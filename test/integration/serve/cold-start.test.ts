@@ -47,10 +47,18 @@ test('listings, probes, scrapes, unknown paths and unknown models wake nothing (
   const models = await openai(program).models.list()
   expect(models.data.map(({ id }) => id)).toEqual(['a', 'b'])
   expect((await openai(program).models.retrieve('b')).id).toBe('b')
-  for (const path of ['/health', '/readyz', '/proxy/status', '/proxy/models', '/proxy/version']) {
+  for (const path of [
+    '/health',
+    '/readyz',
+    '/metrics',
+    '/proxy/metrics',
+    '/proxy/status',
+    '/proxy/models',
+    '/proxy/version',
+  ]) {
     expect([path, (await get(path)).status]).toEqual([path, 200])
   }
-  for (const path of ['/metrics', '/favicon.ico', '/', '/v1/nonsense', '/sleep', '/v1/models/c']) {
+  for (const path of ['/favicon.ico', '/', '/v1/nonsense', '/sleep', '/v1/models/c']) {
     expect([path, (await get(path)).status]).toEqual([path, 404])
   }
   const unknown = await refusalOf(await ask(program, 'c'))

@@ -57,6 +57,7 @@ function step(from: string, to: string, model: string | undefined = 'a'): void {
     from,
     to,
     model,
+    target: undefined,
     generation: 1,
     because: 'nobody asked for the idle timeout',
     afterMs: 0,

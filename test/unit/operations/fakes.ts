@@ -105,7 +105,15 @@ export async function serveOperations(
 ) {
   const fleet = (options.fleet ?? new FakeFleet()) as FakeFleet
   const log = { info() {}, error() {} }
-  const app = appOf({ fleet, catalogue: fakeCatalogue(), version: '1.2.3', log, ...options })
+  const app = appOf({
+    fleet,
+    catalogue: fakeCatalogue(),
+    version: '1.2.3',
+    log,
+    metrics: { scrape: async () => ({ contentType: 'text/plain', text: 'own 1\n' }) },
+    enableMetrics: true,
+    ...options,
+  })
   const server = createServer(toNodeHandler(app))
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   onTestFinished(() => {
