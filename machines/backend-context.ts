@@ -32,6 +32,10 @@ export interface BackendSettings extends SwitchSettings {
 
 export const defaultBackendSettings: BackendSettings = {
   maxWaitMs: 60_000,
+  minResidencyMs: 0,
+  maxResidencyMs: 600_000,
+  loadingWeight: 1,
+  pinned: [],
   drainDeadlineMs: 300_000,
   drainDeadlineAction: 'wait',
   resourcesDeadlineMs: 60_000,

@@ -64,6 +64,8 @@ export interface Waiting {
   readonly count: number
   /** Arrival of the oldest of them; clock of the actor system, ms. */
   readonly oldestAt: number
+  /** Mean of their arrivals; same clock, ms. */
+  readonly meanAt: number
   /** Those of them that were already queued when the present residence of this model began. */
   readonly owed: number
 }

@@ -1,5 +1,5 @@
 import {
-  patientPolicy,
+  fairPolicy,
   type BackendDefinition,
   type BackendFact,
   type Driver,
@@ -62,7 +62,7 @@ export function createAdmission(options: AdmissionOptions) {
     driver,
     definitions,
     models: models(),
-    policy: options.policy ?? patientPolicy,
+    policy: options.policy ?? fairPolicy,
     gates,
     backends,
     clock,

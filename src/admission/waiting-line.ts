@@ -19,6 +19,7 @@ export class WaitingLine {
   /** Those that were queued when the present residence began. */
   readonly #owed = new Set<Waiter>()
   #newestAt = -Infinity
+  #arrivals = 0
 
   get size(): number {
     return this.#returned.size + this.#arrived.size
@@ -36,6 +37,11 @@ export class WaitingLine {
     return returned.request.arrivedAt <= arrived.request.arrivedAt ? returned : arrived
   }
 
+  /** Mean of their arrivals, ms of the clock. */
+  get meanAt(): number {
+    return this.size === 0 ? 0 : this.#arrivals / this.size
+  }
+
   get bytes(): number {
     let bytes = 0
     for (const { request } of this) bytes += request.bytes
@@ -44,6 +50,7 @@ export class WaitingLine {
 
   add(waiter: Waiter): void {
     const { arrivedAt } = waiter.request
+    this.#arrivals += arrivedAt
     if (arrivedAt >= this.#newestAt || this.#arrived.size === 0) {
       this.#newestAt = arrivedAt
       this.#arrived.add(waiter)
@@ -57,7 +64,9 @@ export class WaitingLine {
 
   remove(waiter: Waiter): boolean {
     this.#owed.delete(waiter)
-    return this.#returned.delete(waiter) || this.#arrived.delete(waiter)
+    const was = this.#returned.delete(waiter) || this.#arrived.delete(waiter)
+    if (was) this.#arrivals -= waiter.request.arrivedAt
+    return was
   }
 
   /** A residence begins: whoever is here now is served before the model may be taken away. */

@@ -115,11 +115,41 @@ export const settingDefinitions = {
     'times',
     'At the drain deadline: go on waiting and say who blocks, or cut the requests off.',
   ),
+  switchPolicy: setting(
+    choice('fair', 'patient', 'fifo', 'sticky'),
+    'fair',
+    'times',
+    'When a busy backend turns to another model: when the waiting for it has cost as much as the switch, or has lasted `maxWait` (fair); only at `maxWait` (patient); in order of arrival (fifo); never (sticky).',
+  ),
   maxWait: setting(
     duration,
     60_000,
     'times',
-    'How long a request for another model waits before a busy backend is drained for it.',
+    'How long a request for another model waits at most before a busy backend is drained for it, unless `switchPolicy` is fifo or sticky.',
+  ),
+  minResidency: setting(
+    duration,
+    0,
+    'times',
+    'How long a model stays at least before another takes its place, unless somebody has waited `maxWait`.',
+  ),
+  maxResidency: setting(
+    positiveDuration,
+    600_000,
+    'times',
+    'A model first serves what was queued when it was loaded before it makes room, but no longer than this.',
+  ),
+  loadingWeight: setting(
+    integer(0),
+    1,
+    'times',
+    'Seconds of waiting that a second of loading is worth to the policy fair; more means fewer switches.',
+  ),
+  pinned: setting(
+    list,
+    [],
+    'times',
+    'Served names that make room for no other model while they are loaded; requests for the others wait.',
   ),
   shutdownDelay: setting(
     duration,

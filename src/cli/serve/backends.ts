@@ -20,6 +20,10 @@ export function definitionsOf(settings: Settings, catalogue: Catalogue): Backend
       settings: {
         ...defaultBackendSettings,
         maxWaitMs: settings.maxWaitMs,
+        minResidencyMs: settings.minResidencyMs,
+        maxResidencyMs: settings.maxResidencyMs,
+        loadingWeight: settings.loadingWeight,
+        pinned: settings.pinned,
         drainDeadlineMs: settings.drainDeadlineMs,
         drainDeadlineAction: settings.drainDeadlineAction,
         unloadDeadlineMs: settings.terminationGraceMs + unloadMarginMs,

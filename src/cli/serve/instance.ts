@@ -1,4 +1,5 @@
 import { toNodeHandler } from 'h3'
+import { switchPolicies } from '../../../machines/index.ts'
 import { createAdmission } from '../../admission/index.ts'
 import type { Settings } from '../../config/index.ts'
 import { createMetrics } from '../../metrics/index.ts'
@@ -41,6 +42,7 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
     catalogue,
     backends: ground.backends,
     settings,
+    policy: switchPolicies[settings.switchPolicy],
     log,
     onFact: (fact) => {
       metrics.onFact(fact)

@@ -33,7 +33,7 @@ test('a running stream is not cut by a switch, and whoever waited is answered af
 test('with somebody waiting for the other model, a busy one goes on until maxWait is over', async () => {
   const program = await startProgram({
     models: { a: simulating({ itl: '10ms' }), b: {} },
-    flags: ['--max-wait', '1m'],
+    flags: ['--switch-policy', 'patient', '--max-wait', '1m'],
   })
   const first = stream(program, 'a', 50)
   await first.begun

@@ -218,6 +218,7 @@ describe('admission', () => {
     const { ask, world, clock } = await fleetOf({
       backends: [{}, { models: ['b', 'c'] }],
       models: ['a', 'b', 'c'],
+      listeners: { policy: patientPolicy },
     })
     const a = ask('a')
     const c = ask('c')

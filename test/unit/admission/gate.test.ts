@@ -165,18 +165,39 @@ describe('a gate', () => {
     expect(waiting.outcome).toBeDefined()
   })
 
-  it('tells only edges: the first and last lease, and who is first in line', () => {
+  it('tells only edges: the first and last lease, who is first in line, and about how many wait', () => {
     gate.openFor('a', 1, [endpoint('p1', 2)])
     demands.length = 0
     const leases = [gate.tryAcquire(request('a')), gate.tryAcquire(request('a'))]
     gate.enqueue(waiter('b'))
     gate.enqueue(waiter('b'))
     for (const lease of leases) lease?.release()
-    expect(demands.map(({ leases, waiting }) => [leases, waiting.length])).toEqual([
+    expect(demands.map(({ leases, waiting }) => [leases, waiting[0]?.count ?? 0])).toEqual([
       [1, 0],
       [2, 1],
-      [0, 1],
+      [2, 2],
+      [0, 2],
     ])
+  })
+
+  it('tells a crowd that comes at once in few edges', () => {
+    for (let each = 0; each < 1_000; each++) gate.enqueue(waiter('b'))
+    expect(demands.length).toBeLessThan(45)
+    expect(demands.at(-1)!.waiting[0]!.count).toBeGreaterThan(800)
+  })
+
+  it('tells when those who wait came in the mean, also after one has left', () => {
+    const waiters = [waiter('b')]
+    gate.enqueue(waiters[0]!)
+    const { arrivedAt } = waiters[0]!.request
+    const later = {
+      ...waiter('b'),
+      request: { ...waiter('b').request, arrivedAt: arrivedAt + 100 },
+    }
+    gate.enqueue(later)
+    expect(gate.demand().waiting).toMatchObject([{ oldestAt: arrivedAt, meanAt: arrivedAt + 50 }])
+    gate.leave(waiters[0]!)
+    expect(gate.demand().waiting).toMatchObject([{ meanAt: arrivedAt + 100 }])
   })
 
   it('owes a place to whoever waited when the residence began, and to nobody later', () => {

@@ -10,11 +10,16 @@ export class SimulatedCatalogue implements Catalogue {
     for (const name of names) this.put(name, '1')
   }
 
-  put(name: string, revision: string, facts: Partial<CatalogueModel['facts']> = {}): void {
+  put(
+    name: string,
+    revision: string,
+    facts: Partial<CatalogueModel['facts']> = {},
+    maxInFlight = 2,
+  ): void {
     this.models.set(name, {
       name,
       aliases: [],
-      maxInFlight: 2,
+      maxInFlight,
       facts: {
         name,
         revision,

@@ -1,12 +1,29 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { patientPolicy, type SwitchQuestion, type Waiting } from '../../../machines/index.ts'
+import {
+  fairPolicy,
+  fifoPolicy,
+  patientPolicy,
+  stickyPolicy,
+  switchPolicies,
+  type SwitchPolicy,
+  type SwitchQuestion,
+  type SwitchSettings,
+  type Waiting,
+} from '../../../machines/index.ts'
 
 const maxWaitMs = 60_000
+const settings: SwitchSettings = {
+  maxWaitMs,
+  minResidencyMs: 0,
+  maxResidencyMs: 120_000,
+  loadingWeight: 1,
+  pinned: [],
+}
 const now = 1_000_000
 
-function ask(question: Partial<SwitchQuestion> = {}) {
-  return patientPolicy({
+function askOf(policy: SwitchPolicy, question: Partial<SwitchQuestion> = {}) {
+  return policy({
     now,
     loaded: 'a',
     leases: 0,
@@ -14,13 +31,16 @@ function ask(question: Partial<SwitchQuestion> = {}) {
     residentSince: now - 10_000,
     costs: {},
     priorities: {},
-    settings: { maxWaitMs },
+    settings,
     ...question,
   })
 }
 
-function waits(model: string, forMs: number, owed = 0): Waiting {
-  return { model, count: 1, oldestAt: now - forMs, owed }
+const ask = (question?: Partial<SwitchQuestion>) => askOf(patientPolicy, question)
+
+/** So many that all came at the same time. */
+function waits(model: string, forMs: number, owed = 0, count = 1): Waiting {
+  return { model, count, oldestAt: now - forMs, meanAt: now - forMs, owed }
 }
 
 const stay = { decision: 'stay' }
@@ -70,7 +90,117 @@ describe('the patient policy, for a loaded model', () => {
 
   it('first serves what was queued when it was loaded', () => {
     const waiting = [waits('a', 5, 2), waits('b', maxWaitMs * 2)]
-    expect(ask({ leases: 9, waiting })).toEqual(stay)
+    const answer = ask({ leases: 9, waiting })
+    expect(answer).toEqual({ ...stay, reconsiderAt: now - 10_000 + settings.maxResidencyMs })
+  })
+
+  it('serves it no longer than maxResidency', () => {
+    const waiting = [waits('a', 5, 2), waits('b', maxWaitMs * 2)]
+    const residentSince = now - settings.maxResidencyMs
+    expect(ask({ leases: 9, waiting, residentSince })).toEqual(to('b'))
+  })
+
+  it('leaves nobody before minResidency is over, not even one that is not used', () => {
+    const patient = { ...settings, minResidencyMs: 25_000 }
+    const answer = ask({ waiting: [waits('b', 0)], settings: patient })
+    expect(answer).toEqual({ ...stay, reconsiderAt: now + 15_000 })
+  })
+
+  it('does not let minResidency break the promise of maxWait', () => {
+    const waiting = [waits('b', maxWaitMs)]
+    expect(ask({ waiting, settings: { ...settings, minResidencyMs: 25_000 } })).toEqual(to('b'))
+  })
+
+  it('never turns from a pinned one', () => {
+    const waiting = [waits('b', maxWaitMs * 9)]
+    expect(ask({ waiting, settings: { ...settings, pinned: ['a'] } })).toEqual(stay)
+  })
+})
+
+describe('the fair policy', () => {
+  const fair = (question: Partial<SwitchQuestion>) =>
+    askOf(fairPolicy, { leases: 1, residentSince: now - 100_000, ...question })
+  const costs = { a: 20_000, b: 10_000 }
+
+  it('stays until one who waits has waited as long as the loads there and back take', () => {
+    const waiting = [waits('b', 10_000)]
+    expect(fair({ costs, waiting })).toEqual({ ...stay, reconsiderAt: now + 20_000 })
+    expect(fair({ costs, waiting: [waits('b', 30_000)] })).toEqual(to('b'))
+  })
+
+  it('adds up the waiting of all who wait for others', () => {
+    const costs = { a: 20_000, b: 10_000, c: 10_000 }
+    const waiting = [waits('b', 6_000, 0, 4), waits('c', 3_000, 0, 2)]
+    expect(fair({ costs, waiting })).toEqual(to('b'))
+  })
+
+  it('counts from the mean of their arrivals, not from the oldest', () => {
+    const waiting = [{ ...waits('b', 20_000, 0, 2), meanAt: now - 10_000 }]
+    expect(fair({ costs, waiting })).toEqual({ ...stay, reconsiderAt: now + 5_000 })
+  })
+
+  it('does not count what was waited before this residence began', () => {
+    const question = { costs, waiting: [waits('b', 50_000)], residentSince: now - 5_000 }
+    const dueByMaxWait = now - 50_000 + maxWaitMs
+    expect(fair(question)).toEqual({ ...stay, reconsiderAt: dueByMaxWait })
+  })
+
+  it('lets waiting with priority count double for each step', () => {
+    const waiting = [waits('b', 7_500)]
+    expect(fair({ costs, waiting, priorities: { b: 2 } })).toEqual(to('b'))
+    expect(fair({ costs, waiting, priorities: { b: 1 } })).toMatchObject(stay)
+  })
+
+  it('does not lose count over an absurd priority', () => {
+    const absurd = {
+      priorities: { b: 5_000, c: -5_000 },
+      settings: { ...settings, loadingWeight: 0 },
+    }
+    expect(fair({ costs, waiting: [waits('b', 0), waits('c', 0)], ...absurd })).toEqual(to('b'))
+    expect(fair({ costs, waiting: [waits('c', 0)], ...absurd })).toEqual(to('c'))
+  })
+
+  it('lets loading count as the setting says', () => {
+    const waiting = [waits('b', 30_000)]
+    const answer = fair({ costs, waiting, settings: { ...settings, loadingWeight: 2 } })
+    expect(answer).toMatchObject(stay)
+    const free = fair({
+      costs,
+      waiting: [waits('b', 0)],
+      settings: { ...settings, loadingWeight: 0 },
+    })
+    expect(free).toEqual(to('b'))
+  })
+
+  it('turns at maxWait, whatever a switch costs', () => {
+    const dear = { a: 600_000, b: 600_000 }
+    expect(fair({ costs: dear, waiting: [waits('b', maxWaitMs)] })).toEqual(to('b'))
+  })
+
+  it('takes the mean of the known for the cost of a model that it never loaded', () => {
+    const waiting = [waits('b', 39_999)]
+    const answer = fair({ costs: { a: 20_000 }, waiting })
+    expect(answer).toEqual({ ...stay, reconsiderAt: now + 1 })
+  })
+
+  it('chooses the oldest weighted wait', () => {
+    const waiting = [waits('b', 10_000), waits('c', 6_000)]
+    expect(fair({ loaded: undefined, waiting })).toEqual(to('b'))
+    expect(fair({ loaded: undefined, waiting, priorities: { c: 1 } })).toEqual(to('c'))
+  })
+})
+
+describe('the policies for comparison', () => {
+  it('fifo turns as soon as the oldest wants another model, and not before', () => {
+    const busy = { leases: 3, waiting: [waits('a', 5), waits('b', 6)] }
+    expect(askOf(fifoPolicy, busy)).toEqual(to('b'))
+    expect(askOf(fifoPolicy, { waiting: [waits('a', 7), waits('b', 6)] })).toEqual(stay)
+  })
+
+  it('sticky never leaves a model that is used', () => {
+    const waiting = [waits('b', maxWaitMs * 9)]
+    expect(askOf(stickyPolicy, { leases: 1, waiting })).toEqual(stay)
+    expect(askOf(stickyPolicy, { waiting })).toEqual(to('b'))
   })
 })
 
@@ -80,28 +210,47 @@ const questions: fc.Arbitrary<SwitchQuestion> = fc.record({
   loaded: fc.option(fc.constantFrom(...names), { nil: undefined }),
   leases: fc.nat(2),
   waiting: fc.uniqueArray(
-    fc.record({
-      model: fc.constantFrom(...names),
-      count: fc.integer({ min: 1, max: 5 }),
-      oldestAt: fc.integer({ min: now - 2 * maxWaitMs, max: now }),
-      owed: fc.nat(3),
-    }),
+    fc
+      .record({
+        model: fc.constantFrom(...names),
+        count: fc.integer({ min: 1, max: 5 }),
+        oldestAt: fc.integer({ min: now - 2 * maxWaitMs, max: now }),
+        owed: fc.nat(3),
+        spread: fc.double({ min: 0, max: 1, noNaN: true }),
+      })
+      .map(({ spread, model, count, oldestAt, owed }): Waiting => {
+        const meanAt = Math.round(oldestAt + (now - oldestAt) * spread)
+        return { model, count, oldestAt, meanAt, owed }
+      }),
     { selector: ({ model }) => model },
   ),
   residentSince: fc.integer({ min: now - 100_000, max: now }),
-  costs: fc.constant({}),
+  costs: fc.dictionary(fc.constantFrom(...names), fc.integer({ min: 1, max: 100_000 })),
   priorities: fc.dictionary(fc.constantFrom(...names), fc.nat(2)),
-  settings: fc.constant({ maxWaitMs }),
+  settings: fc.record({
+    maxWaitMs: fc.constant(maxWaitMs),
+    minResidencyMs: fc.constantFrom(0, 0, 30_000, 90_000),
+    maxResidencyMs: fc.constantFrom(1_000, 50_000, 600_000),
+    loadingWeight: fc.nat(3),
+    pinned: fc.constantFrom([], [], ['a']),
+  }),
 })
 
-describe('the patient policy, whatever it is asked', () => {
-  const always = (predicate: (question: SwitchQuestion) => void) =>
-    fc.assert(fc.property(questions, predicate), { numRuns: 2_000 })
+const everyPolicy = Object.entries(switchPolicies)
+const boundedPolicies = [
+  ['patient', patientPolicy],
+  ['fair', fairPolicy],
+] as const
 
+function always(predicate: (question: SwitchQuestion) => void): void {
+  fc.assert(fc.property(questions, predicate), { numRuns: 2_000 })
+}
+
+describe.each(everyPolicy)('the policy %s, whatever it is asked', (_, policy) => {
   it('answers the same to the same question, and changes nothing in it', () => {
     always((question) => {
       const before = structuredClone(question)
-      expect(patientPolicy(question)).toEqual(patientPolicy(structuredClone(question)))
+      expect(policy(question)).toEqual(policy(structuredClone(question)))
       expect(question).toEqual(before)
     })
   })
@@ -111,30 +260,57 @@ describe('the patient policy, whatever it is asked', () => {
       const ages = new Set(question.waiting.map(({ oldestAt }) => oldestAt))
       fc.pre(ages.size === question.waiting.length)
       const reversed = { ...question, waiting: question.waiting.toReversed() }
-      expect(patientPolicy(reversed)).toEqual(patientPolicy(question))
+      expect(policy(reversed)).toEqual(policy(question))
     })
   })
 
-  it('never turns to a model that nobody waits for, nor to the loaded one', () => {
+  it('never turns to a model that nobody waits for, nor to or from the wrong one', () => {
     always((question) => {
-      const answer = patientPolicy(question)
+      const answer = policy(question)
       if (answer.decision === 'stay') return
       expect(question.waiting.map(({ model }) => model)).toContain(answer.to)
       expect(answer.to).not.toBe(question.loaded)
+      expect(question.settings.pinned).not.toContain(question.loaded)
       expect(answer.why).not.toBe('')
     })
   })
 
-  it('goes by age among the overdue, and by priority then age when there are none', () => {
+  it('leaves no model before minResidency, unless somebody has waited maxWait', () => {
     always((question) => {
-      const answer = patientPolicy(question)
-      if (answer.decision === 'stay') return
-      const chosen = question.waiting.find(({ model }) => model === answer.to)!
+      const answer = policy(question)
+      if (answer.decision === 'stay' || question.loaded === undefined) return
       const others = question.waiting.filter(({ model }) => model !== question.loaded)
-      const overdue = others.filter(({ oldestAt }) => now - oldestAt >= maxWaitMs)
-      const rank = ({ model }: Waiting) => question.priorities[model] ?? 0
+      const overdue = others.some(({ oldestAt }) => now - oldestAt >= maxWaitMs)
+      const residentMs = now - question.residentSince
+      expect(overdue || residentMs >= question.settings.minResidencyMs).toBe(true)
+    })
+  })
+
+  it('sets its alarm for later, and answers the same until then', () => {
+    always((question) => {
+      const answer = policy(question)
+      if (answer.decision === 'switch' || answer.reconsiderAt === undefined) return
+      expect(answer.reconsiderAt).toBeGreaterThan(question.now)
+      expect(policy({ ...question, now: answer.reconsiderAt - 1 })).toEqual(answer)
+    })
+  })
+})
+
+describe.each(boundedPolicies)('the policy %s, for the promise of maxWait', (name, policy) => {
+  const overdueOf = ({ waiting, loaded, now }: SwitchQuestion) =>
+    waiting.filter(({ model, oldestAt }) => model !== loaded && now - oldestAt >= maxWaitMs)
+
+  it('goes by age among the overdue, and by weight then age when there are none', () => {
+    always((question) => {
+      const answer = policy(question)
+      if (answer.decision === 'stay') return
+      const others = question.waiting.filter(({ model }) => model !== question.loaded)
+      const chosen = others.find(({ model }) => model === answer.to)!
+      const priority = ({ model }: Waiting) => question.priorities[model] ?? 0
+      const rank = (each: Waiting) =>
+        name === 'fair' ? 2 ** priority(each) * (now - each.oldestAt + 1) : priority(each)
       const better =
-        overdue.length > 0
+        overdueOf(question).length > 0
           ? others.filter(({ oldestAt }) => oldestAt < chosen.oldestAt)
           : others.filter(
               (each) =>
@@ -145,28 +321,26 @@ describe('the patient policy, whatever it is asked', () => {
     })
   })
 
-  it('stays for one of three reasons: nobody else waits, something is owed, or an alarm is set', () => {
+  it('stays with the overdue waiting only for what is pinned, or owed within maxResidency', () => {
     always((question) => {
-      const answer = patientPolicy(question)
-      if (answer.decision === 'switch') return
-      const { loaded, waiting } = question
-      const others = waiting.filter(({ model }) => model !== loaded)
+      if (overdueOf(question).length === 0 || policy(question).decision === 'switch') return
+      const { loaded = '', waiting, residentSince, settings } = question
       const owed = waiting.find(({ model }) => model === loaded)?.owed ?? 0
-      if (others.length === 0) expect(answer).toEqual(stay)
-      else if (answer.reconsiderAt === undefined) expect(owed).toBeGreaterThan(0)
-      else expect(answer.reconsiderAt).toBeGreaterThan(question.now)
+      const mayServe = owed > 0 && now - residentSince < settings.maxResidencyMs
+      expect(mayServe || settings.pinned.includes(loaded)).toBe(true)
     })
   })
 
-  it('asked again at its alarm, turns, or owes something and needs an event', () => {
+  it('is never without an alarm that comes before anybody has waited longer', () => {
     always((question) => {
-      const answer = patientPolicy(question)
-      if (answer.decision === 'switch' || answer.reconsiderAt === undefined) return
-      const early = patientPolicy({ ...question, now: answer.reconsiderAt - 1 })
-      expect(early).toEqual(answer)
-      const later = patientPolicy({ ...question, now: answer.reconsiderAt })
-      const owed = question.waiting.find(({ model }) => model === question.loaded)?.owed ?? 0
-      expect(later.decision).toBe(owed > 0 ? 'stay' : 'switch')
+      const answer = policy(question)
+      const { waiting, loaded = '', residentSince, settings } = question
+      const others = waiting.filter(({ model }) => model !== loaded)
+      if (answer.decision === 'switch' || others.length === 0) return
+      if (settings.pinned.includes(loaded)) return
+      const overdueAt = Math.min(...others.map(({ oldestAt }) => oldestAt)) + maxWaitMs
+      const servedAt = residentSince + settings.maxResidencyMs
+      expect(answer.reconsiderAt).toBeLessThanOrEqual(Math.max(overdueAt, servedAt))
     })
   })
 })

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { SwitchPolicy } from '../../../machines/index.ts'
+import { fairPolicy, patientPolicy, type SwitchPolicy } from '../../../machines/index.ts'
 import { AutomaticRun, type Durations } from './automatic-world.ts'
 
 const runs = Math.ceil(Number(process.env['PROPERTY_RUNS'] ?? 1_000) / 5)
@@ -17,7 +17,7 @@ interface Setting {
 }
 
 /**
- * The bound of the patient policy, in ms. One turn is: unload, load, serve what was queued when the
+ * The bound of the policies patient and fair, in ms. One turn is: unload, load, serve what was queued when the
  * model became ready, and drain. Whoever has waited `maxWait` sees at most the rest of the present
  * turn and one turn of each other model before its own.
  */
@@ -57,7 +57,7 @@ const clients = fc.array(
   { minLength: 2, maxLength: 10 },
 )
 
-function begin(setting: Setting, policy?: SwitchPolicy): AutomaticRun {
+function begin(setting: Setting, policy: SwitchPolicy): AutomaticRun {
   const { durations, maxInFlight, maxHeldPerModel, maxWaitMs } = setting
   const models = names.slice(0, setting.models)
   return new AutomaticRun({
@@ -67,12 +67,12 @@ function begin(setting: Setting, policy?: SwitchPolicy): AutomaticRun {
     maxInFlight,
     maxHeldPerModel,
     settings: { maxWaitMs },
-    ...(policy && { policy }),
+    policy,
   })
 }
 
 /** Clients that hammer a without a pause, enough to keep it always busy, and one who asks for b once. */
-async function hammer(setting: Setting, policy?: SwitchPolicy) {
+async function hammer(setting: Setting, policy: SwitchPolicy) {
   const run = begin(setting, policy)
   const { requestMs, loadMs } = setting.durations
   const again = () => void run.send('a', requestMs, again)
@@ -97,7 +97,7 @@ const usual: Setting = {
 describe('waiting for a model', () => {
   // https://github.com/mostlygeek/llama-swap/issues/612
   it('ends for a rare request while others hammer another model without a pause', async () => {
-    const { run, rare } = await hammer(usual)
+    const { run, rare } = await hammer(usual, patientPolicy)
     expect(rare.outcome).not.toBe('waiting')
     const { maxWaitMs, durations } = usual
     const { requestMs, unloadMs, loadMs } = durations
@@ -118,35 +118,49 @@ describe('waiting for a model', () => {
     expect(rare.outcome).toBe('waiting')
   })
 
-  it('is bounded for every model under any steady traffic', async () => {
-    await fc.assert(
-      fc.asyncProperty(settings, clients, async (setting, all) => {
-        const run = begin(setting)
-        for (const { model, lengths, pauseMs, beginMs, requests } of all) {
-          const name = names[model % setting.models]!
-          let sent = 0
-          const next = () => {
-            if (sent === requests) return
-            const ms = setting.durations.requestMs * lengths[sent % lengths.length]!
-            sent++
-            // Who is refused (the line is full) comes back after a while, like a client that obeys.
-            run.send(name, ms, ({ outcome }) => {
-              const pause = outcome === 'refused' ? Math.max(1_000, pauseMs) : pauseMs
-              run.clock.setTimeout(next, pause)
-            })
+  it('ends sooner with the fair policy, when many wait and a switch is cheap', async () => {
+    const cheap = { ...usual, durations: { loadMs: 4_000, unloadMs: 1_000, requestMs: 8_000 } }
+    const { rare } = await hammer(cheap, fairPolicy)
+    const { requestMs, unloadMs, loadMs } = cheap.durations
+    expect(rare.waitedMs).toBeLessThanOrEqual(2 * loadMs + requestMs + unloadMs + loadMs + 1)
+  })
+
+  it.each([
+    ['patient', patientPolicy],
+    ['fair', fairPolicy],
+  ])(
+    'is bounded for every model under any steady traffic by %s',
+    async (_, policy) => {
+      await fc.assert(
+        fc.asyncProperty(settings, clients, async (setting, all) => {
+          const run = begin(setting, policy)
+          for (const { model, lengths, pauseMs, beginMs, requests } of all) {
+            const name = names[model % setting.models]!
+            let sent = 0
+            const next = () => {
+              if (sent === requests) return
+              const ms = setting.durations.requestMs * lengths[sent % lengths.length]!
+              sent++
+              // Who is refused (the line is full) comes back after a while, like a client that obeys.
+              run.send(name, ms, ({ outcome }) => {
+                const pause = outcome === 'refused' ? Math.max(1_000, pauseMs) : pauseMs
+                run.clock.setTimeout(next, pause)
+              })
+            }
+            run.clock.setTimeout(next, beginMs)
           }
-          run.clock.setTimeout(next, beginMs)
-        }
-        const limit = bound(setting)
-        await run.clock.pass(200_000 + limit)
-        for (const { waitedMs, outcome, arrivedAt } of run.served) {
-          const waited = waitedMs ?? run.clock.now() - arrivedAt
-          // Two alarms of whole milliseconds may each be one late.
-          expect(waited, outcome).toBeLessThanOrEqual(limit + 2)
-        }
-        expect(run.world.violations).toEqual([])
-      }),
-      { numRuns: runs },
-    )
-  }, 300_000)
+          const limit = bound(setting)
+          await run.clock.pass(200_000 + limit)
+          for (const { waitedMs, outcome, arrivedAt } of run.served) {
+            const waited = waitedMs ?? run.clock.now() - arrivedAt
+            // Two alarms of whole milliseconds may each be one late.
+            expect(waited, outcome).toBeLessThanOrEqual(limit + 2)
+          }
+          expect(run.world.violations).toEqual([])
+        }),
+        { numRuns: runs },
+      )
+    },
+    300_000,
+  )
 })

@@ -193,11 +193,17 @@ describe('a switch', () => {
         now: at,
         loaded: 'a',
         leases,
-        waiting: [{ model: 'b', count: 1, oldestAt: 0, owed: 0 }],
+        waiting: [{ model: 'b', count: 1, oldestAt: 0, meanAt: 0, owed: 0 }],
         residentSince: 0,
         costs: {},
         priorities: {},
-        settings: { maxWaitMs: 1_000 },
+        settings: {
+          maxWaitMs: 1_000,
+          minResidencyMs: 0,
+          maxResidencyMs: 60_000,
+          loadingWeight: 1,
+          pinned: [],
+        },
       }) as { why: string }
     expect(switchReasonOf(`b: ${ask(0, 0).why}`)).toBe('demand')
     expect(switchReasonOf(`b: ${ask(1, 2_000).why}`)).toBe('waited_too_long')
