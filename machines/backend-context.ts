@@ -15,6 +15,8 @@ export type Models = Readonly<Record<string, Model>>
 
 /** Bounds of one backend; every state with an effect has one. All in ms. */
 export interface BackendSettings extends SwitchSettings {
+  /** From a switch that closed admission until the requests that still run are cut; undefined: never. */
+  readonly preemptAfterMs?: number
   /** Overrides the models' own idle timeout; 0 means never idle. */
   readonly idleTimeoutMs?: number
   readonly drainDeadlineMs: number
@@ -59,6 +61,8 @@ export interface BackendInput {
   readonly policy: SwitchPolicy
   /** Clock of the actor system, ms, monotonic. */
   readonly now: () => number
+  /** Served names that are never swapped out for another; those of the settings unless given. */
+  readonly pinned?: readonly string[]
   /** Models that this backend may serve. */
   readonly models: Models
   readonly observed: Observed
@@ -73,6 +77,8 @@ export interface BackendContext {
   readonly settings: BackendSettings
   readonly policy: SwitchPolicy
   readonly now: () => number
+  /** As the operators have it now. */
+  readonly pinned: readonly string[]
   readonly models: Models
   /** What the driver sees there; where nobody else acts, only what it found at start-up. */
   readonly observed: Observed
@@ -118,6 +124,7 @@ export type BackendEvent =
   /** An operator. */
   | { type: 'operator starts'; model?: string }
   | { type: 'operator stops'; hold: boolean; because?: string }
+  | { type: 'pins changed'; pinned: readonly string[] }
   /** The policy's alarm. */
   | { type: 'reconsider' }
 
@@ -128,6 +135,8 @@ export type BackendFact =
   | { type: 'models refused'; backend: string; models: readonly string[] }
   | { type: 'replica lost'; backend: string; model: string; message: string }
   | { type: 'drain overdue'; backend: string; model: string; cut: boolean }
+  /** A switch has waited `preemptAfter`: what still runs on the model is to be cut. */
+  | { type: 'preempted'; backend: string; model: string; target: string }
   | { type: 'unload overdue'; backend: string; model: string }
   | { type: 'cold'; backend: string }
   | { type: 'held'; backend: string }
@@ -135,6 +144,7 @@ export type BackendFact =
 export function initialContext(input: BackendInput): BackendContext {
   return {
     ...input,
+    pinned: input.pinned ?? input.settings.pinned,
     leads: input.leads ?? true,
     refusals: {},
     generation: input.generation ?? 0,
@@ -183,7 +193,7 @@ export function consult(context: BackendContext, loaded: string | undefined): Sw
     priorities: Object.fromEntries(
       Object.values(context.models).map(({ name, priority }) => [name, priority]),
     ),
-    settings: context.settings,
+    settings: { ...context.settings, pinned: context.pinned },
   })
 }
 

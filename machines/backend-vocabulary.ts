@@ -44,6 +44,9 @@ function unfilled(): never {
   throw new Error('this actor must be provided by a driver: backendMachine.provide({ actors })')
 }
 
+/** ms; the longest that a timer takes. */
+const longest = 2 ** 31 - 1
+
 /** The vocabulary of the chart: every guard, action and delay is named in a sentence. */
 export const vocabulary = setup({
   types: {
@@ -112,6 +115,7 @@ export const vocabulary = setup({
       waitsFor(context, context.model?.name),
     'the engine itself is at work': (_, load: EngineLoad | undefined) =>
       load !== undefined && load.running + load.waiting > 0,
+    'it may preempt': ({ context }) => context.settings.preemptAfterMs !== undefined,
     'cutting is allowed': ({ context }) => context.settings.drainDeadlineAction === 'cut',
   },
   delays: {
@@ -120,6 +124,7 @@ export const vocabulary = setup({
     'start deadline': ({ context }) =>
       Math.max(0, context.startedAt + (context.model?.startTimeoutMs ?? 0) - context.now()),
     'drain deadline': ({ context }) => context.settings.drainDeadlineMs,
+    preemption: ({ context }) => context.settings.preemptAfterMs ?? longest,
     'unload deadline': ({ context }) => context.settings.unloadDeadlineMs,
     'recheck deadline': ({ context }) => context.settings.recheckDeadlineMs,
     'pause before trying again': 1_000,
@@ -127,6 +132,7 @@ export const vocabulary = setup({
   actions: {
     'say why': assign((_, params: { why: string }) => ({ because: params.why })),
     'note the demand': assign((_, { demand }: { demand: Demand }) => ({ demand })),
+    'note the pins': assign((_, { pinned }: { pinned: readonly string[] }) => ({ pinned })),
     'note the phase': assign((_, { phase, detail }: { phase: StartPhase; detail?: string }) => ({
       phase,
       phaseDetail: detail,
@@ -259,6 +265,12 @@ export const vocabulary = setup({
       backend: context.backend,
       model: context.model?.name ?? '',
       cut: context.settings.drainDeadlineAction === 'cut',
+    })),
+    'tell who is preempted': emit(({ context }) => ({
+      type: 'preempted',
+      backend: context.backend,
+      model: context.model?.name ?? '',
+      target: context.target ?? '',
     })),
     'tell that it will not go': emit(({ context }) => ({
       type: 'unload overdue',

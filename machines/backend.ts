@@ -129,6 +129,9 @@ export const backendMachine = vocabulary.createMachine({
       actions: { type: 'note the phase', params: ({ event }) => event },
     },
     'world seen': { actions: { type: 'note the sight', params: ({ event }) => event } },
+    'pins changed': {
+      actions: [{ type: 'note the pins', params: ({ event }) => event }, 'set the alarm'],
+    },
     'operator starts': { actions: { type: 'obey the start', params: ({ event }) => event } },
     'operator stops': {
       actions: [{ type: 'obey the stop', params: ({ event }) => event }, 'tell that it is held'],
@@ -338,6 +341,7 @@ export const backendMachine = vocabulary.createMachine({
             onError: 'unloading',
           },
           after: {
+            preemption: { guard: 'it may preempt', actions: 'tell who is preempted' },
             'drain deadline': [
               { guard: 'cutting is allowed', target: 'unloading', actions: 'tell who blocks' },
               { actions: 'tell who blocks' },

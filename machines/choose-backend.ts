@@ -7,6 +7,8 @@ export interface BackendView {
   readonly heading: string | undefined
   readonly cold: boolean
   readonly held: boolean
+  /** The model it heads for is pinned: it turns to no other by itself. */
+  readonly pinned: boolean
   /** True while this model may not be tried here (backoff of a failed start). */
   readonly failing: (model: string) => boolean
   /** Leases out + requests waiting: what a newcomer would queue behind. */
@@ -15,8 +17,8 @@ export interface BackendView {
 
 export type Choice =
   | { readonly chosen: BackendView; readonly because: 'has it' | 'cold' | 'would switch' }
-  /** Nobody takes it: no backend may serve it, all that may are held, or it fails on all of them. */
-  | { readonly chosen: undefined; readonly because: 'nobody may' | 'held' | 'failing' }
+  /** Nobody takes it: no backend may serve it, all that may are held or pinned, or it fails on all of them. */
+  | { readonly chosen: undefined; readonly because: 'nobody may' | 'held' | 'failing' | 'pinned' }
 
 /**
  * Which backend a model goes to: the one that has it, else a cold one that may, else the one that
@@ -34,10 +36,10 @@ export function chooseBackend(model: string, backends: readonly BackendView[]): 
   if (having) return { chosen: having, because: 'has it' }
   const cold = least(willing.filter((each) => each.cold))
   if (cold) return { chosen: cold, because: 'cold' }
-  const switching = least(willing)
+  const switching = least(willing.filter((each) => !each.pinned))
   return switching
     ? { chosen: switching, because: 'would switch' }
-    : { chosen: undefined, because: 'nobody may' }
+    : { chosen: undefined, because: 'pinned' }
 }
 
 function least(backends: readonly BackendView[]): BackendView | undefined {

@@ -18,6 +18,8 @@ export interface FleetInput {
   readonly backends: readonly BackendDefinition[]
   readonly models: Models
   readonly policy: SwitchPolicy
+  /** Served names that make room for no other while they are loaded; those of the settings unless given. */
+  readonly pinned?: readonly string[]
   /** Clock of the actor system, ms, monotonic. */
   readonly now: () => number
 }
@@ -37,6 +39,7 @@ type OperatorCommand =
 
 export type FleetEvent =
   | { type: 'catalogue changed'; models: Models }
+  | { type: 'pins changed'; pinned: readonly string[] }
   | OperatorCommand
   | { type: 'shut down' }
 
@@ -77,6 +80,7 @@ export const fleetMachine = setup({
                 policy: context.policy,
                 now: context.now,
                 models: modelsOf(definition, context.models),
+                ...(context.pinned && { pinned: context.pinned }),
                 observed: params.found[definition.name] ?? { found: 'nothing' },
                 leads: context.leads ?? true,
               },
@@ -107,6 +111,13 @@ export const fleetMachine = setup({
         })
       }
     }),
+    'hand the pins on': enqueueActions(({ context, enqueue }) => {
+      const { pinned } = context
+      if (!pinned) return
+      for (const actor of Object.values(context.spawned)) {
+        enqueue.sendTo(actor, { type: 'pins changed', pinned })
+      }
+    }),
     'bring down': enqueueActions(
       (
         { context, enqueue },
@@ -126,6 +137,9 @@ export const fleetMachine = setup({
   on: {
     'catalogue changed': {
       actions: [assign({ models: ({ event }) => event.models }), 'hand the catalogue on'],
+    },
+    'pins changed': {
+      actions: [assign({ pinned: ({ event }) => event.pinned }), 'hand the pins on'],
     },
   },
   states: {

@@ -57,7 +57,14 @@ export function createAdmission(options: AdmissionOptions) {
   let leaving: 'no' | 'warm only' | 'all' = 'no'
   let hasFailed = false
   let endDelay = () => {}
-  const routing = createRouting({ definitions, gates, backends, clock, log })
+  const routing = createRouting({
+    definitions,
+    gates,
+    backends,
+    whenPinned: settings.whenPinned,
+    clock,
+    log,
+  })
   const { fleet, since } = supervise({
     driver,
     definitions,

@@ -37,10 +37,12 @@ export function viewOf(
   actor: BackendActor | undefined,
 ): BackendView {
   const snapshot = actor?.getSnapshot()
+  const headsFor = snapshot && heading(snapshot)
   return {
     name: definition.name,
     models: definition.models,
-    heading: snapshot && heading(snapshot),
+    heading: headsFor,
+    pinned: headsFor !== undefined && (snapshot?.context.pinned.includes(headsFor) ?? false),
     cold: snapshot?.matches('cold') ?? true,
     held: snapshot?.context.held ?? false,
     failing: (model) => {

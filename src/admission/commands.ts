@@ -7,7 +7,7 @@ import type { Routing } from './routing.ts'
 /** What operators may tell the fleet. All return at once; unknown names throw, nothing is sent then. */
 export function createCommands(
   fleet: ActorRefFrom<typeof fleetMachine>,
-  { gates, backends, backendForWish }: Routing,
+  { gates, backends, backendForWish, turnAway }: Routing,
   definitions: readonly BackendDefinition[],
   catalogue: Catalogue,
   driver: Driver,
@@ -79,5 +79,23 @@ export function createCommands(
     }
   }
 
-  return { start, stop, switchTo: (model: string) => start({ model }) }
+  const pinned = new Set(definitions.flatMap(({ settings }) => settings.pinned))
+
+  /** A pinned model makes room for no other while it is loaded; lasts until it is taken back, or the program ends. */
+  function pin(command: { model: string; pinned: boolean }): void {
+    assertLeads()
+    const model = modelNamed(command.model)
+    if (command.pinned) pinned.add(model)
+    else pinned.delete(model)
+    fleet.send({ type: 'pins changed', pinned: [...pinned] })
+    turnAway()
+  }
+
+  return {
+    start,
+    stop,
+    pin,
+    switchTo: (model: string) => start({ model }),
+    pinned: (): readonly string[] => [...pinned],
+  }
 }

@@ -35,6 +35,14 @@ export function noBackendMayServe(model: string): ChillError {
   )
 }
 
+export function modelPinned(model: string, pinned: readonly string[]): ChillError {
+  return new ChillError(
+    'model_pinned',
+    `model ${model} cannot be loaded while ${pinned.join(', ')} ${pinned.length > 1 ? 'are' : 'is'} pinned and loaded; \`vllm-chill unpin\` takes the pin off`,
+    { shouldRetry: false },
+  )
+}
+
 export function backendHeld(model: string): ChillError {
   return new ChillError(
     'backend_held',

@@ -3,7 +3,7 @@ import type { ChillError } from '../errors/index.ts'
 import { heading, viewOf, type BackendActor } from './backends.ts'
 import type { Clock } from './clock.ts'
 import type { Gate } from './gate.ts'
-import { backendHeld, modelFailed, noBackendMayServe } from './refusals.ts'
+import { backendHeld, modelFailed, modelPinned, noBackendMayServe } from './refusals.ts'
 import type { Log } from './settings.ts'
 import type { Waiter } from './waiting-line.ts'
 
@@ -17,6 +17,7 @@ export interface RoutingOptions {
   readonly gates: ReadonlyMap<string, Gate>
   /** Filled as the fleet spawns them. */
   readonly backends: ReadonlyMap<string, BackendActor>
+  readonly whenPinned: 'refuse' | 'wait'
   readonly clock: Clock
   readonly log: Log
 }
@@ -24,7 +25,8 @@ export interface RoutingOptions {
 export type Routing = ReturnType<typeof createRouting>
 
 /** Which gate a model's requests wait at, and who must move or go when a fact changes that. */
-export function createRouting({ definitions, gates, backends, clock, log }: RoutingOptions) {
+export function createRouting(options: RoutingOptions) {
+  const { definitions, gates, backends, whenPinned, clock, log } = options
   const views = () =>
     definitions.map((each) => viewOf(each, gates.get(each.name)!, backends.get(each.name)))
 
@@ -32,9 +34,22 @@ export function createRouting({ definitions, gates, backends, clock, log }: Rout
   function gateFor(model: string): Gate {
     const { chosen, because } = chooseBackend(model, views())
     if (chosen) return gates.get(chosen.name)!
+    if (because === 'pinned') return gateBehindPins(model)
     if (because === 'held') throw backendHeld(model)
     if (because === 'nobody may') throw noBackendMayServe(model)
     throw lastFailure(model)
+  }
+
+  /** Where a model waits for a pin to be taken off, if it may. */
+  function gateBehindPins(model: string): Gate {
+    const all = views()
+    const { chosen } = chooseBackend(
+      model,
+      all.map((view) => Object.assign(view, { pinned: false })),
+    )
+    if (chosen && whenPinned === 'wait') return gates.get(chosen.name)!
+    const able = all.filter(({ models }) => models?.includes(model) ?? true)
+    throw modelPinned(model, [...new Set(able.flatMap(({ heading }) => heading ?? []))])
   }
 
   /** Of the backends where it fails, the one that may try again first speaks. */
@@ -49,7 +64,7 @@ export function createRouting({ definitions, gates, backends, clock, log }: Rout
   /** Operators may wake what is failing or held: that is what clears it. */
   function backendForWish(model: string): string {
     const willing = views().map((view) =>
-      Object.assign(view, { held: false, failing: () => false }),
+      Object.assign(view, { held: false, pinned: false, failing: () => false }),
     )
     const { chosen } = chooseBackend(model, willing)
     if (!chosen) throw noBackendMayServe(model)
@@ -78,8 +93,12 @@ export function createRouting({ definitions, gates, backends, clock, log }: Rout
         for (const { model } of gate.waiting()) moveOrRefuse(gate, model)
         return
       case 'ready':
+        rebalance()
+        return turnAway()
       case 'cold':
         return rebalance()
+      case 'preempted':
+        return preempt(gate, fact.model, fact.target)
       case 'drain overdue':
         return tellWhoBlocks(gate, fact.model, fact.cut)
       case 'unload overdue': {
@@ -96,6 +115,23 @@ export function createRouting({ definitions, gates, backends, clock, log }: Rout
     const what = `${gate.backend}: the drain deadline is over, ${blocking.length} request(s) still run`
     log.warn({ backend: gate.backend, model, blocking, cut }, what)
     if (cut) gate.cut('the drain deadline is over')
+  }
+
+  function preempt(gate: Gate, model: string, target: string): void {
+    const cut = gate.leases.map(({ request: { id, path } }) => ({ id, path }))
+    const what = `${gate.backend}: ${cut.length} request(s) of ${model} are cut for ${target} (preemptAfter)`
+    log.warn({ backend: gate.backend, model, target, cut }, what)
+    gate.cut(`somebody has waited preemptAfter for ${target}`)
+  }
+
+  /** Whoever waits for a model that a pin keeps out is told so, if that is not to be waited for. */
+  function turnAway(): void {
+    if (whenPinned === 'wait') return
+    for (const gate of gates.values()) {
+      for (const { model } of gate.waiting()) {
+        if (chooseBackend(model, views()).because === 'pinned') moveOrRefuse(gate, model)
+      }
+    }
   }
 
   function moveOrRefuse(gate: Gate, model: string): void {
@@ -125,5 +161,5 @@ export function createRouting({ definitions, gates, backends, clock, log }: Rout
     }
   }
 
-  return { gates, backends, gateFor, backendForWish, openGate, settle, rebalance }
+  return { gates, backends, gateFor, backendForWish, openGate, settle, rebalance, turnAway }
 }

@@ -9,6 +9,8 @@ export interface AdmissionSettings {
   readonly waitDeadlineMs: number | undefined
   readonly drainDeadlineMs: number
   readonly maxWaitMs: number
+  /** What happens to requests for others while a pinned model is loaded wherever they could be served. */
+  readonly whenPinned: 'refuse' | 'wait'
 }
 
 /** The part of a pino logger that is used here. */

@@ -149,7 +149,19 @@ export const settingDefinitions = {
     list,
     [],
     'times',
-    'Served names that make room for no other model while they are loaded; requests for the others wait.',
+    'Served names that make room for no other model while they are loaded. `vllm-chill pin` and `unpin` change it while the program runs.',
+  ),
+  whenPinned: setting(
+    choice('refuse', 'wait'),
+    'refuse',
+    'times',
+    'What happens to requests for other models while a pinned one is loaded wherever they could be served: they are answered 503 `model_pinned`, or wait.',
+  ),
+  preemptAfter: optional(
+    duration,
+    'times',
+    'How long requests in flight may hold up a switch before they are cut off. A stream that is cut ends with an error.',
+    { fallbackText: 'never' },
   ),
   shutdownDelay: setting(
     duration,

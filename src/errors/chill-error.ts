@@ -88,6 +88,11 @@ export const errorCodes = {
     type: 'server_error',
     when: 'an operator stopped the backend and told it to stay down',
   },
+  model_pinned: {
+    status: 503,
+    type: 'server_error',
+    when: 'every backend that may serve the model has a pinned one loaded, and `whenPinned` is refuse',
+  },
   shutting_down: {
     status: 503,
     type: 'server_error',

@@ -19,13 +19,18 @@ export function statusAnswer({ fleet, catalogue, version }: Sources): StatusAnsw
 
 export function modelsAnswer({ fleet, catalogue }: Sources): ModelsAnswer {
   const backends = fleet.status()
+  const pinned = fleet.pinned()
   return {
-    models: [...catalogue.models.values()].map((model) => modelStatus(model, backends)),
+    models: [...catalogue.models.values()].map((model) => modelStatus(model, backends, pinned)),
     problems: catalogue.problems,
   }
 }
 
-function modelStatus(model: CatalogueModel, backends: readonly BackendStatus[]): ModelStatus {
+function modelStatus(
+  model: CatalogueModel,
+  backends: readonly BackendStatus[],
+  pinned: readonly string[],
+): ModelStatus {
   const { name, aliases, source, maxInFlight, facts, manifest } = model
   const failure = backends.flatMap(({ failures }) => failures).find((one) => one.model === name)
   return {
@@ -37,6 +42,7 @@ function modelStatus(model: CatalogueModel, backends: readonly BackendStatus[]):
     priority: facts.priority,
     idleTimeoutMs: facts.idleTimeoutMs,
     maxInFlight,
+    pinned: pinned.includes(name),
     on: backends
       .filter((backend) => backend.model === name || backend.target === name)
       .map((backend) => ({ backend: backend.name, state: backend.state, leases: backend.leases })),

@@ -7,6 +7,7 @@ const bodyLimitBytes = 64 * 1024
 const name = z.string().min(1).max(512)
 
 export const switchCommand = z.strictObject({ model_id: name })
+export const pinCommand = z.strictObject({ model: name, pinned: z.boolean() })
 export const startCommand = z.strictObject({ backend: name.optional(), model: name.optional() })
 export const stopCommand = z.strictObject({
   backend: name.optional(),

@@ -1,6 +1,12 @@
 import type { Catalogue } from '../catalogue/index.ts'
 import { ChillError } from '../errors/index.ts'
-import { readCommand, startCommand, stopCommand, switchCommand } from './command-body.ts'
+import {
+  pinCommand,
+  readCommand,
+  startCommand,
+  stopCommand,
+  switchCommand,
+} from './command-body.ts'
 import type { CommandAnswer, FleetView } from './types.ts'
 
 export interface Operated {
@@ -30,6 +36,13 @@ export async function stop(request: Request, operated: Operated): Promise<Comman
   const whom = command.model ?? command.backend ?? 'all backends'
   const message = `stopping ${whom}${command.hold ? ' until started again' : ''}`
   return accept(operated, command, message, () => operated.fleet.stop(command))
+}
+
+export async function pin(request: Request, operated: Operated): Promise<CommandAnswer> {
+  const { model: asked, pinned } = await readCommand(request, pinCommand)
+  const model = servedName(asked, operated.catalogue)
+  const message = pinned ? `pinning ${model}` : `unpinning ${model}`
+  return accept(operated, { model }, message, () => operated.fleet.pin({ model, pinned }))
 }
 
 function named<T extends { model?: string | undefined }>(command: T, catalogue: Catalogue): T {

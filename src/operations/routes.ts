@@ -10,7 +10,7 @@ import {
   statusAnswer,
   type Sources,
 } from './answers.ts'
-import { start, stop, switchModel, type Operated } from './commands.ts'
+import { pin, start, stop, switchModel, type Operated } from './commands.ts'
 import { engineMetrics } from './engine-metrics.ts'
 import type { MetricsView } from './types.ts'
 
@@ -39,6 +39,7 @@ const reads: Record<string, Answer> = {
 /** What changes something; answered at once with 202 while the work goes on. */
 const changes: Record<string, Answer> = {
   '/proxy/models/switch': (event, options) => switchModel(event.req, options),
+  '/proxy/models/pin': (event, options) => pin(event.req, options),
   '/proxy/operations/start': (event, options) => start(event.req, options),
   '/proxy/operations/stop': (event, options) => stop(event.req, options),
 }

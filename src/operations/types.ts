@@ -58,6 +58,10 @@ export interface FleetView {
   /** Drains and gives the GPU back; with `hold` the backend stays down until it is started. */
   stop(command: { backend?: string; model?: string; hold?: boolean }): void
   switchTo(model: string): void
+  /** While it is loaded it makes room for no other. */
+  pin(command: { model: string; pinned: boolean }): void
+  /** Served names. */
+  pinned(): readonly string[]
   readonly shuttingDown: boolean
   /** ISO 8601. */
   readonly startedAt: string
@@ -95,6 +99,8 @@ export interface ModelStatus {
   priority: number
   idleTimeoutMs: number
   maxInFlight: number
+  /** It makes room for no other while it is loaded. */
+  pinned: boolean
   /** Backends that have it or turn to it. */
   on: { backend: string; state: string; leases: number }[]
   waiting: number

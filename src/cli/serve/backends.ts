@@ -24,6 +24,7 @@ export function definitionsOf(settings: Settings, catalogue: Catalogue): Backend
         maxResidencyMs: settings.maxResidencyMs,
         loadingWeight: settings.loadingWeight,
         pinned: settings.pinned,
+        ...(settings.preemptAfterMs !== undefined && { preemptAfterMs: settings.preemptAfterMs }),
         drainDeadlineMs: settings.drainDeadlineMs,
         drainDeadlineAction: settings.drainDeadlineAction,
         unloadDeadlineMs: settings.terminationGraceMs + unloadMarginMs,

@@ -108,6 +108,7 @@ export async function simulate(workload: Workload, policy: SwitchPolicyName): Pr
       waitDeadlineMs: farMs,
       drainDeadlineMs: farMs,
       maxWaitMs,
+      whenPinned: 'refuse',
     },
   })
   const begin = clock.now()

@@ -24,6 +24,7 @@ const settings: AdmissionSettings = {
   waitDeadlineMs: undefined,
   drainDeadlineMs: 60_000,
   maxWaitMs: 60_000,
+  whenPinned: 'refuse',
 }
 
 async function fleetOf(
@@ -319,6 +320,94 @@ describe('admission', () => {
     fleet.stop({})
     await clock.pass(cut.drainDeadlineMs)
     expect(fleet.status()[0]?.state).toBe('idle.scalingDown')
+  })
+
+  it('refuses others while a pinned model is loaded, who waits as well as who asks, until the pin is off', async () => {
+    const { ask, fleet, world } = await fleetOf()
+    const a = ask('a')
+    const b = ask('b')
+    await settled()
+    fleet.pin({ model: 'a', pinned: true })
+    // Its load has begun, and will not make room again.
+    expect((await refusal(b)).code).toBe('model_pinned')
+    world.finishStart('gpu0')
+    ;(await a).release()
+    const refused = await refusal(ask('b'))
+    expect(refused.message).toContain('a is pinned')
+    expect(refused.toJSON()).toMatchObject({ error: { code: 'model_pinned' } })
+
+    fleet.pin({ model: 'a', pinned: false })
+    const again = ask('b')
+    await settled()
+    expect(fleet.status()[0]?.state).toBe('switchingModel.unloading')
+    world.finishStop('gpu0')
+    await settled()
+    world.finishStart('gpu0')
+    await again
+  })
+
+  it('lets others wait for a pin to be taken off where the settings say so', async () => {
+    const pinning = { ...defaultBackendSettings, pinned: ['a'] }
+    const { ask, fleet, world, clock } = await fleetOf({
+      whenPinned: 'wait',
+      backends: [{ settings: pinning }],
+    })
+    const a = ask('a')
+    await settled()
+    world.finishStart('gpu0')
+    ;(await a).release()
+    const b = ask('b')
+    await clock.pass(5_000)
+    expect(fleet.status()[0]).toMatchObject({ state: 'ready.quiet', waiting: [{ model: 'b' }] })
+    fleet.pin({ model: 'a', pinned: false })
+    await settled()
+    world.finishStop('gpu0')
+    await settled()
+    world.finishStart('gpu0')
+    expect((await b).waitedMs).toBe(5_000)
+  })
+
+  it('goes where nothing is pinned, and an operator may switch a pinned one out', async () => {
+    const { ask, fleet, world } = await fleetOf({ backends: [{}, {}] })
+    fleet.pin({ model: 'a', pinned: true })
+    const a = ask('a')
+    await settled()
+    world.finishStart('gpu0')
+    ;(await a).release()
+    void ask('b')
+    await settled()
+    world.finishStart('gpu1')
+    await settled()
+    expect(fleet.status().map(({ model }) => model)).toEqual(['a', 'b'])
+    fleet.start({ backend: 'gpu0', model: 'b' })
+    await settled()
+    expect(fleet.status()[0]).toMatchObject({ state: 'switchingModel.unloading', target: 'b' })
+  })
+
+  it('cuts what holds up a switch after preemptAfter, and only then', async () => {
+    const preempting = { ...defaultBackendSettings, maxWaitMs: 10_000, preemptAfterMs: 30_000 }
+    const { ask, fleet, world, clock, told } = await fleetOf({
+      backends: [{ settings: preempting }],
+      listeners: { policy: patientPolicy },
+    })
+    const asked = ask('a')
+    await settled()
+    world.finishStart('gpu0')
+    const lease = await asked
+    const cut: string[] = []
+    lease.onCut = (reason) => {
+      cut.push(reason)
+      lease.release()
+    }
+    void ask('b')
+    await clock.pass(10_000)
+    expect(fleet.status()[0]?.state).toBe('switchingModel.draining')
+    await clock.pass(29_999)
+    expect(cut).toEqual([])
+    await clock.pass(1)
+    expect(cut).toEqual(['somebody has waited preemptAfter for b'])
+    expect(told).toContain('gpu0: 1 request(s) of a are cut for b (preemptAfter)')
+    expect(fleet.status()[0]?.state).toBe('switchingModel.unloading')
   })
 
   it('waits for what the engine runs beyond its responses before it unloads', async () => {

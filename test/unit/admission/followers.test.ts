@@ -47,6 +47,7 @@ async function sharedFleet(names = ['a', 'b']) {
       waitDeadlineMs: undefined,
       drainDeadlineMs: 60_000,
       maxWaitMs: 60_000,
+      whenPinned: 'refuse',
     },
     backends: [{ name: 'gpu', models: undefined, settings: defaultBackendSettings }],
   })

@@ -120,6 +120,7 @@ class Play {
         waitDeadlineMs: 400_000,
         drainDeadlineMs: 60_000,
         maxWaitMs: 60_000,
+        whenPinned: 'refuse',
       },
       backends: this.backends.map((name): BackendDefinition => ({
         name,

@@ -102,6 +102,7 @@ export class AutomaticRun {
         waitDeadlineMs: 1e9,
         drainDeadlineMs: settings.drainDeadlineMs,
         maxWaitMs: settings.maxWaitMs,
+        whenPinned: 'refuse',
       },
       backends: [{ name: 'gpu', models: undefined, settings }],
     })

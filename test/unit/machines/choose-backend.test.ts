@@ -9,6 +9,7 @@ function backend(name: string, facts: Partial<BackendView> = {}): BackendView {
     heading: 'x',
     cold: false,
     held: false,
+    pinned: false,
     failing: () => false,
     load: 0,
     ...facts,

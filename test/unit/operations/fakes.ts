@@ -55,6 +55,18 @@ export class FakeFleet implements FleetView {
     this.#take('switch', { model })
   }
 
+  pins: string[] = []
+
+  pin(command: { model: string; pinned: boolean }) {
+    this.pins = this.pins.filter((name) => name !== command.model)
+    if (command.pinned) this.pins.push(command.model)
+    this.#take('pin', command)
+  }
+
+  pinned() {
+    return this.pins
+  }
+
   #take(word: string, command: { backend?: string; model?: string }) {
     if (command.backend !== undefined && !this.backends.some((b) => b.name === command.backend)) {
       throw new ChillError('bad_request', `no backend "${command.backend}"`, { param: 'backend' })
