@@ -37,19 +37,24 @@ export type SwitchAnswer =
 /** Pure: no clock, no I/O, the same answer to the same question. */
 export type SwitchPolicy = (question: SwitchQuestion) => SwitchAnswer
 
+interface Due {
+  readonly at: number
+  readonly why: string
+}
+
 /** What a policy thinks of a busy backend; the rest is the same for all of them. */
 interface Temper {
   /** Which of the other models is next. */
   readonly first: (question: SwitchQuestion, others: readonly Waiting[]) => Waiting
   /** When admission to a loaded model that is in use should close, and why. */
-  readonly due: (
-    question: SwitchQuestion,
-    others: readonly Waiting[],
-  ) => { at: number; why: string }
+  readonly due: (question: SwitchQuestion, others: readonly Waiting[]) => Due
+  /** Whether those who wait for the loaded model are served before it goes. */
+  readonly servedFirst: (own: Waiting, dueAt: number) => boolean
 }
 
 const stay: SwitchAnswer = { decision: 'stay' }
 const overdueWhy = 'somebody has waited maxWait for it'
+const unusedWhy = 'somebody waits for it, nobody for the loaded model'
 
 /**
  * Turns only where somebody waits for another model: at once while the loaded one is not used, else
@@ -60,7 +65,7 @@ const overdueWhy = 'somebody has waited maxWait for it'
  * waits longer than `maxWaitMs` + (models ahead + 1) × (drain + load + serving what was owed, up to
  * `maxResidencyMs`), because whoever is overdue goes strictly by age.
  */
-function withTemper({ first, due }: Temper): SwitchPolicy {
+function withTemper({ first, due, servedFirst }: Temper): SwitchPolicy {
   return (question) => {
     const { now, loaded, leases, waiting, residentSince, settings } = question
     const others = waiting.filter((each) => each.model !== loaded)
@@ -71,16 +76,19 @@ function withTemper({ first, due }: Temper): SwitchPolicy {
 
     const own = waiting.find((each) => each.model === loaded)
     const unused = leases === 0 && !own
-    const { at, why } = unused
-      ? { at: now, why: 'somebody waits for it, nobody for the loaded model' }
-      : due(question, others)
+    const { at, why } = unused ? { at: now, why: unusedWhy } : due(question, others)
     const floor = Math.min(residentSince + settings.minResidencyMs, overdueAt(question, others))
     const dueAt = Math.max(at, floor)
     if (now < dueAt) return Number.isFinite(dueAt) ? { ...stay, reconsiderAt: dueAt } : stay
     const served = residentSince + settings.maxResidencyMs
-    if (own && own.owed > 0 && now < served) return { ...stay, reconsiderAt: served }
+    if (own && now < served && servedFirst(own, dueAt)) return { ...stay, reconsiderAt: served }
     return { decision: 'switch', to, why }
   }
+}
+
+/** Who was queued when the residence began, so that each residence is worth its load. */
+function owed(own: Waiting): boolean {
+  return own.owed > 0
 }
 
 /** When the oldest of them has waited `maxWaitMs`. */
@@ -93,6 +101,7 @@ export const patientPolicy: SwitchPolicy = withTemper({
   first: (question, others) =>
     next(question, others, ({ model }) => question.priorities[model] ?? 0),
   due: (question, others) => ({ at: overdueAt(question, others), why: overdueWhy }),
+  servedFirst: owed,
 })
 
 /**
@@ -108,6 +117,8 @@ export const fairPolicy: SwitchPolicy = withTemper({
       ? { at: paid, why: 'waiting for it has cost as much as the switch' }
       : { at: overdue, why: overdueWhy }
   },
+  // Whoever came before the turn was due would else wait for two loads, for the sake of few.
+  servedFirst: (own, dueAt) => owed(own) || own.oldestAt < dueAt,
 })
 
 /** Strictly in order of arrival, whatever that costs in loading. */
@@ -117,13 +128,18 @@ export const fifoPolicy: SwitchPolicy = withTemper({
     at: oldest(waiting).model === loaded ? Infinity : now,
     why: 'it is next in order of arrival',
   }),
+  servedFirst: () => false,
 })
 
 /** Never leaves a model that is used; steady traffic on it starves every other. */
 export const stickyPolicy: SwitchPolicy = withTemper({
   first: (_, others) => oldest(others),
   due: () => ({ at: Infinity, why: '' }),
+  servedFirst: owed,
 })
+
+/** Whether a policy wants its order kept among all who wait, also by those for the loaded model. */
+export const keepsOrder = (policy: SwitchPolicy): boolean => policy === fifoPolicy
 
 /** By the name of the setting. */
 export const switchPolicies = {
@@ -151,7 +167,11 @@ function next(
 function fairNext(question: SwitchQuestion, others: readonly Waiting[]): Waiting {
   // A millisecond more than it is, so that the weight also tells among those who have just come.
   const waitedMs = ({ oldestAt }: Waiting) => question.now - oldestAt + 1
-  return next(question, others, (each) => weightOf(question, each) * waitedMs(each))
+  return next(
+    question,
+    others,
+    (each) => ((weightOf(question, each) * each.weight) / each.count) * waitedMs(each),
+  )
 }
 
 /** Of two that came at the same time, the one that is named first. */
@@ -169,17 +189,21 @@ function weightOf({ priorities }: SwitchQuestion, { model }: Waiting): number {
  * the cheapest switch there and back. What they waited before was the price of earlier switches.
  */
 function paidOffAt(question: SwitchQuestion, others: readonly Waiting[]): number {
-  const { now, loaded, residentSince, settings } = question
+  const { now, residentSince } = question
   let paid = 0
   let perMs = 0
   for (const each of others) {
-    const weight = weightOf(question, each) * each.count
+    const weight = weightOf(question, each) * each.weight
     paid += weight * (now - Math.max(each.meanAt, residentSince))
     perMs += weight
   }
+  return now + Math.ceil((priceOf(question, others) - paid) / perMs)
+}
+
+/** Of the loads there and back, in ms of waiting. */
+function priceOf(question: SwitchQuestion, others: readonly Waiting[]): number {
   const there = Math.min(...others.map(({ model }) => costOf(question, model)))
-  const price = settings.loadingWeight * (there + costOf(question, loaded))
-  return now + Math.ceil((price - paid) / perMs)
+  return question.settings.loadingWeight * (there + costOf(question, question.loaded))
 }
 
 /** Prior for an installation that has loaded nothing yet, ms; the middle of what users report for one GPU. */

@@ -64,7 +64,9 @@ export interface Waiting {
   readonly count: number
   /** Arrival of the oldest of them; clock of the actor system, ms. */
   readonly oldestAt: number
-  /** Mean of their arrivals; same clock, ms. */
+  /** Sum of their weights: of each 1, doubled for each step of the priority that it has by itself. */
+  readonly weight: number
+  /** Weighted mean of their arrivals; same clock, ms. */
   readonly meanAt: number
   /** Those of them that were already queued when the present residence of this model began. */
   readonly owed: number

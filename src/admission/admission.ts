@@ -1,5 +1,6 @@
 import {
   fairPolicy,
+  keepsOrder,
   type BackendDefinition,
   type BackendFact,
   type Driver,
@@ -8,7 +9,7 @@ import {
 } from '../../machines/index.ts'
 import type { Catalogue } from '../catalogue/index.ts'
 import type { ChillError } from '../errors/index.ts'
-import { hasLoaded, type BackendActor } from './backends.ts'
+import { hasLoaded, mayTurn, type BackendActor } from './backends.ts'
 import { systemClock, type Clock } from './clock.ts'
 import { createCommands } from './commands.ts'
 import { Gate } from './gate.ts'
@@ -40,16 +41,19 @@ export type Fleet = ReturnType<typeof createAdmission>
 export function createAdmission(options: AdmissionOptions) {
   const { driver, catalogue, settings, log, backends: definitions, clock = systemClock } = options
   const startedAt = isoTime(clock.now())
+  const { policy = fairPolicy } = options
+  const isOrdered = keepsOrder(policy)
   const backends = new Map<string, BackendActor>()
   const gates = new Map(
     definitions.map(({ name }) => [
       name,
-      new Gate(
-        name,
+      new Gate({
+        backend: name,
         clock,
-        (demand) => backends.get(name)?.send({ type: 'demand changed', demand }),
-        (model) => catalogue.models.get(model)?.maxInFlight,
-      ),
+        onDemand: (demand) => backends.get(name)?.send({ type: 'demand changed', demand }),
+        maxInFlight: (model) => catalogue.models.get(model)?.maxInFlight,
+        inOrder: () => isOrdered && mayTurn(backends.get(name)?.getSnapshot()),
+      }),
     ]),
   )
   const models = (): Models =>
@@ -69,7 +73,7 @@ export function createAdmission(options: AdmissionOptions) {
     driver,
     definitions,
     models: models(),
-    policy: options.policy ?? fairPolicy,
+    policy,
     gates,
     backends,
     clock,

@@ -30,6 +30,13 @@ export function hasLoaded(snapshot: BackendSnapshot, model: string): boolean {
   return stays && snapshot.context.model?.name === model
 }
 
+/** It may make room for another model by itself, so that waiting for that is no waiting for nothing. */
+export function mayTurn(snapshot: BackendSnapshot | undefined): boolean {
+  if (!snapshot) return false
+  const { leads, model, pinned } = snapshot.context
+  return leads && !(model && pinned.includes(model.name))
+}
+
 /** What `chooseBackend` must know; before the actor exists, a backend counts as cold. */
 export function viewOf(
   definition: BackendDefinition,

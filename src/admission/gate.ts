@@ -19,6 +19,17 @@ interface OpenFor {
   readonly endpoints: readonly OpenEndpoint[]
 }
 
+export interface GateOptions {
+  readonly backend: string
+  readonly clock: Clock
+  /** Called at each edge: leases 0 ↔ some, and whatever changes who is first or owed. */
+  readonly onDemand: (demand: Demand) => void
+  /** What the manifest says now; undefined leaves what the endpoint started with. */
+  readonly maxInFlight?: (model: string) => number | undefined
+  /** Whether nobody is admitted past who waits longer for another model; asked at each admission. */
+  readonly inOrder?: () => boolean
+}
+
 /**
  * The one place that counts a backend's leases and holds who waits for it. Everything in it is
  * synchronous, so "closed" and "how many are out" are one moment, and no request slips between.
@@ -28,26 +39,19 @@ export class Gate {
   readonly #clock: Clock
   readonly #onDemand: (demand: Demand) => void
   readonly #maxInFlight: (model: string) => number | undefined
+  readonly #inOrder: () => boolean
   readonly #lines = new Map<string, WaitingLine>()
   readonly #leases = new Set<GateLease>()
   readonly #drained = new Set<() => void>()
   #open: OpenFor | undefined
   #told = ''
 
-  /**
-   * `onDemand` is called at each edge: leases 0 ↔ some, and whatever changes who is first or owed.
-   * `maxInFlight` is what the manifest says now; undefined leaves what the endpoint started with.
-   */
-  constructor(
-    backend: string,
-    clock: Clock,
-    onDemand: (demand: Demand) => void,
-    maxInFlight: (model: string) => number | undefined = () => undefined,
-  ) {
-    this.backend = backend
-    this.#clock = clock
-    this.#onDemand = onDemand
-    this.#maxInFlight = maxInFlight
+  constructor(options: GateOptions) {
+    this.backend = options.backend
+    this.#clock = options.clock
+    this.#onDemand = options.onDemand
+    this.#maxInFlight = options.maxInFlight ?? (() => undefined)
+    this.#inOrder = options.inOrder ?? (() => false)
   }
 
   /** A lease, if the gate is open for the model, has room, and nobody waits ahead. */
@@ -55,6 +59,7 @@ export class Gate {
     if (this.#open?.model !== request.model) return undefined
     const line = this.#lines.get(request.model)
     if (line && line.size > 0 && !isAhead(request, line)) return undefined
+    if (this.#isPassed(request)) return undefined
     const place = this.#roomiest()
     if (!place) return undefined
     const lease = this.#lease(request, place, 0)
@@ -71,7 +76,10 @@ export class Gate {
   /** False when it was not here any more: granted or refused already. */
   leave(waiter: Waiter): boolean {
     const left = this.#remove(waiter)
-    if (left) this.#tell()
+    if (left) {
+      this.#pump()
+      this.#tell()
+    }
     return left
   }
 
@@ -119,7 +127,10 @@ export class Gate {
       (a, b) => a.request.arrivedAt - b.request.arrivedAt,
     )
     this.#lines.delete(model)
-    if (waiters.length > 0) this.#tell()
+    if (waiters.length > 0) {
+      this.#pump()
+      this.#tell()
+    }
     return waiters
   }
 
@@ -191,6 +202,7 @@ export class Gate {
           model,
           count: line.size,
           oldestAt: line.head?.request.arrivedAt ?? 0,
+          weight: line.weight,
           meanAt: line.meanAt,
           owed: line.owed,
         })),
@@ -217,6 +229,7 @@ export class Gate {
     if (!line) return false
     let served = false
     for (let waiter = line.head; waiter; waiter = line.head) {
+      if (this.#isPassed(waiter.request)) break
       const place = this.#roomiest()
       if (!place) break
       this.#remove(waiter)
@@ -232,6 +245,15 @@ export class Gate {
     place.leases++
     this.#leases.add(lease)
     return lease
+  }
+
+  /** Somebody has waited longer for another model, where that matters. */
+  #isPassed({ model, arrivedAt }: AdmissionRequest): boolean {
+    if (this.#lines.size === 0 || !this.#inOrder()) return false
+    for (const [other, { head }] of this.#lines) {
+      if (other !== model && head && head.request.arrivedAt < arrivedAt) return true
+    }
+    return false
   }
 
   /** @internal Called by the lease. */
@@ -282,8 +304,8 @@ export class Gate {
   #tell(): void {
     const demand = this.demand()
     const edge = `${demand.openFor}|${demand.leases > 0}|${demand.waiting
-      .map(({ model, oldestAt, owed, count }) => {
-        const many = model === this.#open?.model ? '' : Math.floor(4 * Math.log2(count))
+      .map(({ model, oldestAt, owed, weight }) => {
+        const many = model === this.#open?.model ? '' : Math.floor(4 * Math.log2(weight))
         return `${model}:${oldestAt}:${owed > 0}:${many}`
       })
       .join('|')}`

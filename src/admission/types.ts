@@ -15,6 +15,8 @@ export interface AdmissionRequest {
    * of it was sent, or its backend died before an answer) keeps its first arrival, and so its place.
    */
   readonly arrivedAt: number
+  /** Beyond its model's priority; each step doubles what its waiting counts. 0 unless given. */
+  readonly priority?: number
 }
 
 /** The right of one request to use a ready backend, until `release`. */

@@ -19,6 +19,7 @@ export class WaitingLine {
   /** Those that were queued when the present residence began. */
   readonly #owed = new Set<Waiter>()
   #newestAt = -Infinity
+  #weights = 0
   #arrivals = 0
 
   get size(): number {
@@ -37,9 +38,14 @@ export class WaitingLine {
     return returned.request.arrivedAt <= arrived.request.arrivedAt ? returned : arrived
   }
 
-  /** Mean of their arrivals, ms of the clock. */
+  /** Sum of what their waiting counts. */
+  get weight(): number {
+    return this.size === 0 ? 0 : this.#weights
+  }
+
+  /** Weighted mean of their arrivals, ms of the clock. */
   get meanAt(): number {
-    return this.size === 0 ? 0 : this.#arrivals / this.size
+    return this.size === 0 ? 0 : this.#arrivals / this.#weights
   }
 
   get bytes(): number {
@@ -50,7 +56,7 @@ export class WaitingLine {
 
   add(waiter: Waiter): void {
     const { arrivedAt } = waiter.request
-    this.#arrivals += arrivedAt
+    this.#count(waiter, 1)
     if (arrivedAt >= this.#newestAt || this.#arrived.size === 0) {
       this.#newestAt = arrivedAt
       this.#arrived.add(waiter)
@@ -65,8 +71,14 @@ export class WaitingLine {
   remove(waiter: Waiter): boolean {
     this.#owed.delete(waiter)
     const was = this.#returned.delete(waiter) || this.#arrived.delete(waiter)
-    if (was) this.#arrivals -= waiter.request.arrivedAt
+    if (was) this.#count(waiter, -1)
     return was
+  }
+
+  #count({ request }: Waiter, sign: 1 | -1): void {
+    const weight = sign * weightOf(request)
+    this.#weights += weight
+    this.#arrivals += weight * request.arrivedAt
   }
 
   /** A residence begins: whoever is here now is served before the model may be taken away. */
@@ -79,4 +91,8 @@ export class WaitingLine {
     yield* this.#returned
     yield* this.#arrived
   }
+}
+
+function weightOf({ priority = 0 }: AdmissionRequest): number {
+  return 2 ** priority
 }

@@ -157,6 +157,12 @@ export const settingDefinitions = {
     'times',
     'What happens to requests for other models while a pinned one is loaded wherever they could be served: they are answered 503 `model_pinned`, or wait.',
   ),
+  priorityHeader: setting(
+    boolean,
+    false,
+    'times',
+    'Let clients say by the header `X-Vllm-Chill-Priority`, -10 to 10, what their waiting counts to the policy fair: each step doubles it, beside the priority of the model.',
+  ),
   preemptAfter: optional(
     duration,
     'times',

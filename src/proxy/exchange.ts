@@ -7,6 +7,7 @@ import type { ProxyContext } from './context.ts'
 import type { AnswerSink, ForwardFailure, Forwarding } from './forwarder.ts'
 import { failureError } from './failure-error.ts'
 import { outgoingHeaders } from './outgoing-headers.ts'
+import { requestPriority } from './priority.ts'
 import { discardRest, RequestBody } from './request-body.ts'
 import type { Match } from './routes.ts'
 import { IdWatch } from './stored-responses.ts'
@@ -114,6 +115,7 @@ export class Exchange implements AnswerSink {
       path: route.pattern,
       bytes: body.size,
       arrivedAt: admission.now(),
+      priority: requestPriority(this.#req.headers, settings.priorityHeader),
     }
   }
 

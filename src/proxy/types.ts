@@ -25,6 +25,8 @@ export interface ProxySettings {
   readonly backendApiKey: string | undefined
   /** Origins that browsers may call from; `*` means all. */
   readonly corsOrigins: readonly string[]
+  /** Whether clients may say by `X-Vllm-Chill-Priority` what their waiting counts. */
+  readonly priorityHeader: boolean
   /** Served name (or alias) for requests that name no model. */
   readonly defaultModel: string | undefined
 }

@@ -11,6 +11,7 @@ import { errorBody, errorHeaders } from './error-answer.ts'
 import { failureError } from './failure-error.ts'
 import type { ForwardFailure } from './forwarder.ts'
 import { answeredHeaders, forwardedHeaders, headerStrings } from './headers.ts'
+import { requestPriority } from './priority.ts'
 
 const realtimePath = '/v1/realtime'
 /** A client that speaks before it has been answered is buffered up to this, bytes. */
@@ -95,6 +96,7 @@ class Tunnel {
       path: realtimePath,
       bytes: 0,
       arrivedAt: admission.now(),
+      priority: requestPriority(this.#req.headers, settings.priorityHeader),
     }
     this.#request = request
     return admission.tryAcquire(request) ?? (await admission.acquire(request, this.#waiting.signal))

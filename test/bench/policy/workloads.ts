@@ -38,18 +38,25 @@ const hotAndRare: Workload = {
   ),
 }
 
-/** Every ten minutes five in which two clients take turns, a request every ten seconds. */
+/** Every half hour five minutes in which two clients take turns, a request every ten seconds. */
 const alternating: Workload = {
   ...usual,
   name: 'alternating bursts',
-  loadMs: { a: 10 * second, b: 10 * second },
-  arrivals: Array.from({ length: usual.untilMs / (10 * minute) }, (_, turn) =>
+  loadMs: loads('a', 'b'),
+  arrivals: Array.from({ length: usual.untilMs / (30 * minute) }, (_, turn) =>
     Array.from({ length: 30 }, (_, i): Arrival => ({
-      at: turn * 10 * minute + i * 10 * second,
+      at: turn * 30 * minute + i * 10 * second,
       model: i % 2 === 0 ? 'a' : 'b',
       durationMs: requestMs,
     })),
   ).flat(),
+}
+
+/** The same where a switch costs less than to wait for it. */
+const quickLoads: Workload = {
+  ...alternating,
+  name: 'alternating, quick loads',
+  loadMs: { a: 10 * second, b: 10 * second },
 }
 
 const shares = [1, 1 / 2, 1 / 3, 1 / 4, 1 / 5]
@@ -126,6 +133,7 @@ const againstFair: Workload = {
 export const workloads: readonly Workload[] = [
   hotAndRare,
   alternating,
+  quickLoads,
   zipf,
   bursts,
   againstFifo,

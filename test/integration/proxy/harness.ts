@@ -35,6 +35,7 @@ export const settings: ProxySettings = {
   apiKeys: [],
   backendApiKey: undefined,
   corsOrigins: [],
+  priorityHeader: false,
   defaultModel: undefined,
 }
 

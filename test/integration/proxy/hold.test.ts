@@ -66,6 +66,37 @@ async function readUntil(
   }
 }
 
+describe('the priority of a request', () => {
+  const asking = (priority: string) => ({ 'x-vllm-chill-priority': priority })
+  const seenWith = async (settings: { priorityHeader: boolean }, priority: string) => {
+    open = await world(
+      answering(({ res, body }) => res.end(body)),
+      { settings },
+    )
+    const { status } = await post(open.url + chat, hello, asking(priority))
+    return [status, open.admission.seen.at(-1)?.priority]
+  }
+
+  it('is what its header says where clients may say it, and none elsewhere', async () => {
+    expect(await seenWith({ priorityHeader: true }, '-3')).toEqual([200, -3])
+    expect(await seenWith({ priorityHeader: false }, '7')).toEqual([200, 0])
+  })
+
+  it.each(['11', '-11', '1.5', 'high', '1e1', ' '])(
+    'is not %j, and the client is told',
+    async (bad) => {
+      open = await world(
+        answering(({ res, body }) => res.end(body)),
+        { settings: { priorityHeader: true } },
+      )
+      const response = await post(open.url + chat, hello, asking(bad))
+      expect(response.status).toBe(400)
+      expect((await errorOf(response)).message).toContain('from -10 to 10')
+      expect(open.admission.seen).toEqual([])
+    },
+  )
+})
+
 describe('a request that waits', () => {
   it('is answered once a backend is ready, and told how long it waited', async () => {
     const at = await cold()

@@ -13,7 +13,7 @@ let requests = 0
 
 beforeEach(() => {
   demands = []
-  gate = new Gate('gpu0', clock, (demand) => demands.push(demand))
+  gate = new Gate({ backend: 'gpu0', clock, onDemand: (demand) => demands.push(demand) })
 })
 
 function endpoint(incarnation: string, maxInFlight = 2): Endpoint {
@@ -25,6 +25,7 @@ function request(model: string, arrivedAt = clock.now()): AdmissionRequest {
 }
 
 interface Watched extends Waiter {
+  request: AdmissionRequest
   outcome: Lease | string | undefined
 }
 
@@ -77,6 +78,41 @@ describe('a gate', () => {
     expect(gate.tryAcquire(request('a'))).toBeUndefined()
   })
 
+  it('lets nobody pass who waits for another model, where the order of arrival is to be kept', async () => {
+    let isKept = true
+    gate = new Gate({ backend: 'gpu0', clock, onDemand: () => {}, inOrder: () => isKept })
+    gate.openFor('a', 1, [endpoint('p1', 9)])
+    const before = waiter('a')
+    gate.enqueue(before)
+    expect(before.outcome).toBeDefined()
+    const other = waiter('b')
+    gate.enqueue(other)
+    await clock.pass(1)
+    const after = waiter('a')
+    expect(gate.tryAcquire(request('a'))).toBeUndefined()
+    gate.enqueue(after)
+    expect(after.outcome).toBeUndefined()
+    // It need not wait for one that has left.
+    gate.leave(other)
+    expect(after.outcome).toBeDefined()
+
+    gate.enqueue(waiter('b', clock.now() - 5))
+    expect(gate.tryAcquire(request('a'))).toBeUndefined()
+    isKept = false
+    expect(gate.tryAcquire(request('a'))).toBeDefined()
+  })
+
+  it('tells what the waiting of all counts, and the weighted mean of their arrivals', async () => {
+    const plain = waiter('a', 100)
+    const urgent = waiter('a', 220)
+    urgent.request = { ...urgent.request, priority: 1 }
+    gate.enqueue(plain)
+    gate.enqueue(urgent)
+    expect(gate.demand().waiting).toMatchObject([{ count: 2, weight: 3, meanAt: 180 }])
+    gate.leave(urgent)
+    expect(gate.demand().waiting).toMatchObject([{ count: 1, weight: 1, meanAt: 100 }])
+  })
+
   it('gives who comes back its old place, before later arrivals', async () => {
     const early = request('a')
     await clock.pass(10)
@@ -91,12 +127,7 @@ describe('a gate', () => {
 
   it('follows the manifest when it allows more or less at once', () => {
     let most = 1
-    gate = new Gate(
-      'gpu0',
-      clock,
-      () => {},
-      () => most,
-    )
+    gate = new Gate({ backend: 'gpu0', clock, onDemand: () => {}, maxInFlight: () => most })
     gate.openFor('a', 1, [endpoint('p1', 5)])
     const first = gate.tryAcquire(request('a'))
     const waiting = waiter('a')

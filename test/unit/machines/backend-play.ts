@@ -201,7 +201,7 @@ export class BackendPlay {
   // What the gate does.
 
   async wait(name: string, { oldestAt = this.now, owed = 0, count = 1 } = {}): Promise<void> {
-    this.#waiting.set(name, { model: name, count, oldestAt, meanAt: oldestAt, owed })
+    this.#waiting.set(name, { model: name, count, oldestAt, weight: count, meanAt: oldestAt, owed })
     await this.tell()
   }
 

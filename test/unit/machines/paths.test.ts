@@ -43,7 +43,7 @@ const input: BackendInput = {
 }
 
 const waits = (name: string, oldestAt: number): Waiting[] => [
-  { model: name, count: 1, oldestAt, meanAt: oldestAt, owed: 0 },
+  { model: name, count: 1, oldestAt, weight: 1, meanAt: oldestAt, owed: 0 },
 ]
 const waiting: Waiting[][] = [[], waits('a', now), waits('b', now), waits('b', now - 1e9)]
 

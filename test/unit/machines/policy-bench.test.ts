@@ -57,8 +57,7 @@ describe('in the bench of the policies', () => {
     expect(finished(fair)).toBeGreaterThanOrEqual(0.95 * finished(sticky))
   })
 
-  // Against fair a request every 200 s meets its worst moment: fifo is better there, and the page says so.
-  it('fair is nowhere worse than another in both cost and longest wait, but where it is attacked', () => {
+  it('fair is nowhere worse than another in both cost and longest wait', () => {
     const worse = results.flatMap((result) => {
       const { fair, fifo, sticky } = outcomesOf(result)
       return [fifo, sticky]
@@ -67,7 +66,13 @@ describe('in the bench of the policies', () => {
         )
         .map(({ policy }) => `${result.workload.name}: ${policy}`)
     })
-    expect(worse).toEqual(['against fair: fifo'])
+    expect(worse).toEqual([])
+  })
+
+  it('fair makes at most 35 % of the switches of fifo on alternating bursts', () => {
+    const { fair, fifo } = outcomesOf(named('alternating bursts'))
+    expect(finished(fair)).toBe(finished(fifo))
+    expect(fair.loads).toBeLessThanOrEqual(0.35 * fifo.loads)
   })
 
   it('fair never loads more often than fifo', () => {

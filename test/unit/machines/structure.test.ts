@@ -78,7 +78,7 @@ describe('a chart without its effects', () => {
       demand: {
         openFor: undefined,
         leases: 0,
-        waiting: [{ model: 'a', count: 1, oldestAt: 0, meanAt: 0, owed: 0 }],
+        waiting: [{ model: 'a', count: 1, oldestAt: 0, weight: 1, meanAt: 0, owed: 0 }],
       },
     })
     const { context, status, value } = await waitFor(actor, ({ context }) =>

@@ -40,7 +40,7 @@ const ask = (question?: Partial<SwitchQuestion>) => askOf(patientPolicy, questio
 
 /** So many that all came at the same time. */
 function waits(model: string, forMs: number, owed = 0, count = 1): Waiting {
-  return { model, count, oldestAt: now - forMs, meanAt: now - forMs, owed }
+  return { model, count, oldestAt: now - forMs, weight: count, meanAt: now - forMs, owed }
 }
 
 const stay = { decision: 'stay' }
@@ -172,6 +172,22 @@ describe('the fair policy', () => {
     expect(free).toEqual(to('b'))
   })
 
+  it('first serves who asked for the loaded model before the turn was due, within maxResidency', () => {
+    const due = waits('b', maxWaitMs + 5_000)
+    expect(fair({ waiting: [waits('a', 5_001), due] })).toMatchObject(stay)
+    expect(fair({ waiting: [waits('a', 5_000), due] })).toEqual(to('b'))
+    const residentSince = now - settings.maxResidencyMs
+    expect(fair({ waiting: [waits('a', 5_001), due], residentSince })).toEqual(to('b'))
+  })
+
+  it('lets the priority of requests count as that of their models', () => {
+    const waiting = [{ ...waits('b', 7_500), weight: 4 }]
+    expect(fair({ costs, waiting })).toEqual(to('b'))
+    expect(fair({ costs, waiting: [{ ...waits('b', 7_500), weight: 2 }] })).toMatchObject(stay)
+    const urgent = [waits('b', 10_000), { ...waits('c', 6_000), weight: 2 }]
+    expect(fair({ loaded: undefined, waiting: urgent })).toEqual(to('c'))
+  })
+
   it('turns at maxWait, whatever a switch costs', () => {
     const dear = { a: 600_000, b: 600_000 }
     expect(fair({ costs: dear, waiting: [waits('b', maxWaitMs)] })).toEqual(to('b'))
@@ -220,7 +236,7 @@ const questions: fc.Arbitrary<SwitchQuestion> = fc.record({
       })
       .map(({ spread, model, count, oldestAt, owed }): Waiting => {
         const meanAt = Math.round(oldestAt + (now - oldestAt) * spread)
-        return { model, count, oldestAt, meanAt, owed }
+        return { model, count, oldestAt, weight: count, meanAt, owed }
       }),
     { selector: ({ model }) => model },
   ),
@@ -321,12 +337,16 @@ describe.each(boundedPolicies)('the policy %s, for the promise of maxWait', (nam
     })
   })
 
-  it('stays with the overdue waiting only for what is pinned, or owed within maxResidency', () => {
+  it('stays with the overdue waiting only for what is pinned, or owed or came before within maxResidency', () => {
     always((question) => {
-      if (overdueOf(question).length === 0 || policy(question).decision === 'switch') return
+      const overdue = overdueOf(question)
+      if (overdue.length === 0 || policy(question).decision === 'switch') return
       const { loaded = '', waiting, residentSince, settings } = question
-      const owed = waiting.find(({ model }) => model === loaded)?.owed ?? 0
-      const mayServe = owed > 0 && now - residentSince < settings.maxResidencyMs
+      const own = waiting.find(({ model }) => model === loaded)
+      const dueAt = Math.min(...overdue.map(({ oldestAt }) => oldestAt)) + settings.maxWaitMs
+      const isBefore = policy === fairPolicy && own !== undefined && own.oldestAt < dueAt
+      const mayServe =
+        ((own?.owed ?? 0) > 0 || isBefore) && now - residentSince < settings.maxResidencyMs
       expect(mayServe || settings.pinned.includes(loaded)).toBe(true)
     })
   })

@@ -193,7 +193,7 @@ describe('a switch', () => {
         now: at,
         loaded: 'a',
         leases,
-        waiting: [{ model: 'b', count: 1, oldestAt: 0, meanAt: 0, owed: 0 }],
+        waiting: [{ model: 'b', count: 1, oldestAt: 0, weight: 1, meanAt: 0, owed: 0 }],
         residentSince: 0,
         costs: {},
         priorities: {},
