@@ -1,6 +1,5 @@
 import type { SwitchPolicyName } from '../../../machines/index.ts'
-import { optimum } from './optimum.ts'
-import { simulate, type Outcome, type Workload } from './simulation.ts'
+import { optimum, simulate, type Outcome, type Workload } from '../../../src/planning/index.ts'
 import { smallInstance, workloads } from './workloads.ts'
 
 export const policies = ['fair', 'fifo', 'sticky'] as const satisfies readonly SwitchPolicyName[]

@@ -1,5 +1,4 @@
-import { exponential, seeded } from './random.ts'
-import type { Arrival, Workload } from './simulation.ts'
+import { exponential, seeded, type Arrival, type Workload } from '../../../src/planning/index.ts'
 
 const second = 1_000
 const minute = 60 * second

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { defaultBackendSettings } from '../../../machines/index.ts'
+import { optimum, type Outcome } from '../../../src/planning/index.ts'
 import {
   compareWithOptimum,
   finished,
@@ -7,8 +8,6 @@ import {
   waitSeconds,
   type Result,
 } from '../../bench/policy/measures.ts'
-import { optimum } from '../../bench/policy/optimum.ts'
-import type { Outcome } from '../../bench/policy/simulation.ts'
 import { smallInstance } from '../../bench/policy/workloads.ts'
 
 let results: readonly Result[]

@@ -1,13 +1,12 @@
 import {
   defaultBackendSettings,
   switchPolicies,
-  type StartOrder,
   type SwitchPolicyName,
-} from '../../../machines/index.ts'
-import { createAdmission, type Lease } from '../../../src/admission/index.ts'
-import { SimulatedCatalogue } from '../../unit/admission/simulated-catalogue.ts'
-import { SimulatedClock } from '../../unit/admission/simulated-clock.ts'
-import { SimulatedWorld } from '../../unit/admission/simulated-world.ts'
+} from '../../machines/index.ts'
+import { createAdmission, type Clock, type Lease } from '../admission/index.ts'
+import { fixedCatalogue } from './catalogue.ts'
+import { PlannedClock } from './clock.ts'
+import { PlannedWorld } from './world.ts'
 
 /** One request of a workload. Times in ms since its begin. */
 export interface Arrival {
@@ -45,36 +44,8 @@ export interface Outcome {
   readonly servingMs: number
   /** Σ waiting + Σ loading, ms. */
   readonly costMs: number
-  /** What must never be seen; see `SimulatedWorld`. */
+  /** What must never be seen; see `PlannedWorld`. */
   readonly violations: readonly string[]
-}
-
-/** The world by itself: what is begun ends after the time the workload gives it. */
-class TimedWorld extends SimulatedWorld {
-  readonly #clock: SimulatedClock
-  readonly #workload: Workload
-
-  constructor(clock: SimulatedClock, workload: Workload) {
-    super()
-    this.#clock = clock
-    this.#workload = workload
-    this.maxInFlight = workload.maxInFlight
-  }
-
-  override start(order: StartOrder, signal: AbortSignal) {
-    const starting = super.start(order, signal)
-    const finish = () => {
-      if (!signal.aborted) this.finishStart(order.backend)
-    }
-    this.#clock.setTimeout(finish, this.#workload.loadMs[order.model.name] ?? 0)
-    return starting
-  }
-
-  override stop(backend: string, signal: AbortSignal) {
-    const stopping = super.stop(backend, signal)
-    this.#clock.setTimeout(() => this.finishStop(backend), this.#workload.unloadMs)
-    return stopping
-  }
 }
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} }
@@ -84,13 +55,16 @@ const farMs = 1e9
 
 /** Plays a workload through the real admission and the real charts on one GPU, by a simulated clock. */
 export async function simulate(workload: Workload, policy: SwitchPolicyName): Promise<Outcome> {
-  const clock = new SimulatedClock()
-  const world = new TimedWorld(clock, workload)
-  const models = Object.keys(workload.loadMs)
-  const catalogue = new SimulatedCatalogue([])
-  for (const model of models) {
-    catalogue.put(model, '1', { idleTimeoutMs: farMs, startTimeoutMs: farMs }, workload.maxInFlight)
-  }
+  const clock = new PlannedClock()
+  const world = new PlannedWorld(clock, workload)
+  const models = Object.keys(workload.loadMs).map((name) => ({
+    name,
+    revision: '1',
+    idleTimeoutMs: farMs,
+    startTimeoutMs: farMs,
+    priority: 0,
+  }))
+  const catalogue = fixedCatalogue(models, workload.maxInFlight)
   const { maxWaitMs } = workload
   const settings = { ...defaultBackendSettings, maxWaitMs, drainDeadlineMs: farMs }
   const admission = createAdmission({
@@ -160,12 +134,12 @@ export async function simulate(workload: Workload, policy: SwitchPolicyName): Pr
 
 /** How long at least one request was being served. */
 class BusyTime {
-  readonly #clock: SimulatedClock
+  readonly #clock: Clock
   #count = 0
   #since = 0
   #ms = 0
 
-  constructor(clock: SimulatedClock) {
+  constructor(clock: Clock) {
     this.#clock = clock
   }
 

@@ -1,0 +1,3 @@
+export { optimum } from './optimum.ts'
+export { exponential, seeded } from './random.ts'
+export { simulate, type Arrival, type Outcome, type Workload } from './simulation.ts'
