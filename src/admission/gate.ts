@@ -7,6 +7,12 @@ import { WaitingLine, type Waiter } from './waiting-line.ts'
 /** How long an endpoint that refused a connection gets no new request; its end is usually known sooner. */
 const suspicionMs = 1_000
 
+/**
+ * How long a backend counts as used after its last lease, if nobody waits: requests that come one after the
+ * other need not move the chart to and fro.
+ */
+const lullMs = 20
+
 interface OpenEndpoint {
   readonly endpoint: Endpoint
   leases: number
@@ -45,6 +51,8 @@ export class Gate {
   readonly #drained = new Set<() => void>()
   #open: OpenFor | undefined
   #told = ''
+  #toldInUse = false
+  #lull: unknown
 
   constructor(options: GateOptions) {
     this.backend = options.backend
@@ -63,7 +71,7 @@ export class Gate {
     const place = this.#roomiest()
     if (!place) return undefined
     const lease = this.#lease(request, place, 0)
-    if (this.#leases.size === 1) this.#tell()
+    if (!this.#toldInUse) this.#tell()
     return lease
   }
 
@@ -261,10 +269,19 @@ export class Gate {
     if (!this.#leases.delete(lease)) return
     const place = this.#placeOf(lease.endpoint)
     if (place) place.leases--
-    const served = this.#pump()
-    if (this.#leases.size === 0) for (const drained of this.#drained) drained()
-    else if (!served) return
-    this.#tell()
+    if (this.#pump()) return this.#tell()
+    if (this.#leases.size > 0) return
+    for (const drained of this.#drained) drained()
+    if (this.#open && this.#lines.size === 0) this.#tellAfterLull()
+    else this.#tell()
+  }
+
+  #tellAfterLull(): void {
+    if (this.#lull !== undefined) return
+    this.#lull = this.#clock.setTimeout(() => {
+      this.#lull = undefined
+      if (this.#leases.size === 0) this.#tell()
+    }, lullMs)
   }
 
   /** @internal Called by the lease. */
@@ -279,7 +296,11 @@ export class Gate {
   }
 
   #placeOf({ incarnation }: Endpoint): OpenEndpoint | undefined {
-    return this.#open?.endpoints.find(({ endpoint }) => endpoint.incarnation === incarnation)
+    if (!this.#open) return undefined
+    for (const place of this.#open.endpoints) {
+      if (place.endpoint.incarnation === incarnation) return place
+    }
+    return undefined
   }
 
   #roomOf({ maxInFlight }: Endpoint): number {
@@ -297,20 +318,24 @@ export class Gate {
   }
 
   /**
-   * Only edges are told: with many leases out, one more or less changes nothing for the chart. How many
-   * wait for a model that is not open matters to policies, but to about a fifth: ten thousand who
-   * come at once are some fifty edges.
+   * Only edges are told: with many leases out, one more or less changes nothing for the chart, nor does who
+   * is first in line for what is open while nobody wants anything else. How many wait for a model that
+   * is not open matters to policies, but to about a fifth: ten thousand who come at once are some
+   * fifty edges.
    */
   #tell(): void {
     const demand = this.demand()
-    const edge = `${demand.openFor}|${demand.leases > 0}|${demand.waiting
-      .map(({ model, oldestAt, owed, weight }) => {
-        const many = model === this.#open?.model ? '' : Math.floor(4 * Math.log2(weight))
-        return `${model}:${oldestAt}:${owed > 0}:${many}`
-      })
-      .join('|')}`
+    const open = this.#open?.model
+    const isContested = demand.waiting.some(({ model }) => model !== open)
+    const lines = demand.waiting.map(({ model, oldestAt, owed, weight }) => {
+      if (!isContested) return model
+      const many = model === open ? '' : Math.floor(4 * Math.log2(weight))
+      return `${model}:${oldestAt}:${owed > 0}:${many}`
+    })
+    const edge = `${demand.openFor}|${demand.leases > 0}|${lines.join('|')}`
     if (edge === this.#told) return
     this.#told = edge
+    this.#toldInUse = demand.leases > 0
     this.#onDemand(demand)
   }
 }

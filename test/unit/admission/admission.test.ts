@@ -27,6 +27,9 @@ const settings: AdmissionSettings = {
   whenPinned: 'refuse',
 }
 
+/** After it a backend that nobody uses counts as quiet. */
+const lullMs = 20
+
 async function fleetOf(
   options: Partial<AdmissionSettings> & {
     models?: string[]
@@ -133,7 +136,7 @@ describe('admission', () => {
     for (const lease of leases) lease.release()
     const answer = Promise.withResolvers<undefined>()
     world.engineLoad = () => answer.promise
-    await clock.pass(30_000)
+    await clock.pass(lullMs + 30_000)
     expect(fleet.status()[0]?.state).toBe('idle.rechecking')
     expect(fleet.isLoaded('a')).toBe(true)
     answer.resolve(undefined)
@@ -230,7 +233,7 @@ describe('admission', () => {
     const leaseOfC = await c
     const b = ask('b')
     leaseOfC.release()
-    await clock.pass(1)
+    await clock.pass(lullMs)
     world.finishStop('gpu1')
     await settled()
     world.finishStart('gpu1')
@@ -271,7 +274,7 @@ describe('admission', () => {
   })
 
   it('stops only the backends that have a model, when an operator names one', async () => {
-    const { ask, fleet, world } = await fleetOf({ backends: [{}, {}] })
+    const { ask, fleet, world, clock } = await fleetOf({ backends: [{}, {}] })
     const [a, b] = [ask('a'), ask('b')]
     await settled()
     world.finishStart('gpu0')
@@ -279,7 +282,7 @@ describe('admission', () => {
     ;(await a).release()
     ;(await b).release()
     fleet.stop({ model: 'b' })
-    await settled()
+    await clock.pass(lullMs)
     expect(fleet.status().map(({ state }) => state)).toEqual(['ready.quiet', 'idle.scalingDown'])
   })
 
@@ -534,7 +537,7 @@ describe('admission', () => {
       if (isBroken) throw new Error('a faulty policy')
       return patientPolicy(question)
     }
-    const { ask, fleet, world, told } = await fleetOf({
+    const { ask, fleet, world, told, clock } = await fleetOf({
       listeners: { policy },
       backends: [{}, { name: 'gpu1' }],
     })
@@ -545,7 +548,7 @@ describe('admission', () => {
     const waiting = refusal(ask('b'))
     isBroken = true
     lease.release()
-    await settled()
+    await clock.pass(lullMs)
     expect(told).toContain('the charts failed: a faulty policy')
     expect(await waiting).toMatchObject({ code: 'internal_error' })
     expect(await refusal(ask('b'))).toMatchObject({ code: 'internal_error' })

@@ -113,6 +113,42 @@ describe('a gate', () => {
     expect(gate.demand().waiting).toMatchObject([{ count: 1, weight: 1, meanAt: 100 }])
   })
 
+  it('does not tell each pause between requests, but a lull of 20 ms', async () => {
+    gate.openFor('a', 1, [endpoint('p1')])
+    demands.length = 0
+    for (let turn = 0; turn < 5; turn++) {
+      const lease = gate.tryAcquire(request('a'))
+      await clock.pass(5)
+      lease?.release()
+      await clock.pass(15)
+    }
+    expect(demands.map(({ leases }) => leases)).toEqual([1])
+    await clock.pass(5)
+    expect(demands.map(({ leases }) => leases)).toEqual([1, 0])
+    gate.tryAcquire(request('a'))
+    expect(demands.map(({ leases }) => leases)).toEqual([1, 0, 1])
+  })
+
+  it('tells at once that the last lease is back where somebody waits for another model', () => {
+    gate.openFor('a', 1, [endpoint('p1')])
+    const lease = gate.tryAcquire(request('a'))
+    gate.enqueue(waiter('b'))
+    lease?.release()
+    expect(demands.at(-1)).toMatchObject({ leases: 0, waiting: [{ model: 'b' }] })
+  })
+
+  it('does not tell who is first in line for what is open while nobody wants another model', () => {
+    gate.openFor('a', 1, [endpoint('p1', 1)])
+    const first = gate.tryAcquire(request('a'))
+    const line = [waiter('a'), waiter('a'), waiter('a')]
+    for (const each of line) gate.enqueue(each)
+    const before = demands.length
+    first?.release()
+    leaseOf(line[0]!).release()
+    expect(line[1]!.outcome).toBeDefined()
+    expect(demands.length).toBe(before)
+  })
+
   it('gives who comes back its old place, before later arrivals', async () => {
     const early = request('a')
     await clock.pass(10)
