@@ -33,6 +33,10 @@ export interface AdmissionOptions {
   readonly onFact?: (fact: BackendFact) => void
   readonly onTransition?: (transition: Transition) => void
   readonly onPhase?: (reached: PhaseReached) => void
+  /** A request has its place at a backend; also when it comes back for another one. */
+  readonly onAdmitted?: (lease: Lease) => void
+  /** `count` wait for a model now, in all; one more or less does so at this backend. */
+  readonly onWaiting?: (model: string, count: number, backend: string) => void
 }
 
 export type Fleet = ReturnType<typeof createAdmission>
@@ -51,11 +55,17 @@ export function createAdmission(options: AdmissionOptions) {
         backend: name,
         clock,
         onDemand: (demand) => backends.get(name)?.send({ type: 'demand changed', demand }),
+        onWaiting: (model) => options.onWaiting?.(model, waitingFor(model), name),
         maxInFlight: (model) => catalogue.models.get(model)?.maxInFlight,
         inOrder: () => isOrdered && mayTurn(backends.get(name)?.getSnapshot()),
       }),
     ]),
   )
+  const waitingFor = (model: string) => {
+    let count = 0
+    for (const gate of gates.values()) count += gate.waitingFor(model)
+    return count
+  }
   const models = (): Models =>
     Object.fromEntries([...catalogue.models].map(([name, { facts }]) => [name, facts]))
   let leaving: 'no' | 'warm only' | 'all' = 'no'
@@ -94,7 +104,8 @@ export function createAdmission(options: AdmissionOptions) {
   })
   const progress = createProgress(routing, since, clock)
   const startTimeoutMs = (model: string) => catalogue.models.get(model)?.facts.startTimeoutMs ?? 0
-  const holding = createHolding({ gates, progress, settings, clock, startTimeoutMs })
+  const onAdmitted = options.onAdmitted ?? (() => {})
+  const holding = createHolding({ gates, progress, settings, clock, startTimeoutMs, onAdmitted })
 
   const unsubscribe = catalogue.subscribe(() => {
     fleet.send({ type: 'catalogue changed', models: models() })
@@ -124,7 +135,9 @@ export function createAdmission(options: AdmissionOptions) {
 
   function tryAcquire(request: AdmissionRequest): Lease | undefined {
     if (leaving === 'all') throw shuttingDown()
-    return routing.openGate(request.model)?.tryAcquire(request)
+    const lease = routing.openGate(request.model)?.tryAcquire(request)
+    if (lease) onAdmitted(lease)
+    return lease
   }
 
   // Async, so that every refusal is a rejection; what it does up to the wait is synchronous.

@@ -34,6 +34,8 @@ export interface GateOptions {
   readonly maxInFlight?: (model: string) => number | undefined
   /** Whether nobody is admitted past who waits longer for another model; asked at each admission. */
   readonly inOrder?: () => boolean
+  /** Called whenever more or fewer wait for a model. */
+  readonly onWaiting?: (model: string) => void
 }
 
 /**
@@ -45,6 +47,7 @@ export class Gate {
   readonly #clock: Clock
   readonly #onDemand: (demand: Demand) => void
   readonly #maxInFlight: (model: string) => number | undefined
+  readonly #onWaiting: (model: string) => void
   readonly #inOrder: () => boolean
   readonly #lines = new Map<string, WaitingLine>()
   readonly #leases = new Set<GateLease>()
@@ -59,6 +62,7 @@ export class Gate {
     this.#clock = options.clock
     this.#onDemand = options.onDemand
     this.#maxInFlight = options.maxInFlight ?? (() => undefined)
+    this.#onWaiting = options.onWaiting ?? (() => {})
     this.#inOrder = options.inOrder ?? (() => false)
   }
 
@@ -77,6 +81,7 @@ export class Gate {
 
   enqueue(waiter: Waiter): void {
     this.#line(waiter.request.model).add(waiter)
+    this.#onWaiting(waiter.request.model)
     this.#pump()
     this.#tell()
   }
@@ -136,6 +141,7 @@ export class Gate {
     )
     this.#lines.delete(model)
     if (waiters.length > 0) {
+      this.#onWaiting(model)
       this.#pump()
       this.#tell()
     }
@@ -228,6 +234,7 @@ export class Gate {
     const line = this.#lines.get(model)
     if (!line?.remove(waiter)) return false
     if (line.size === 0) this.#lines.delete(model)
+    this.#onWaiting(model)
     return true
   }
 

@@ -13,6 +13,7 @@ export interface HoldingOptions {
   readonly clock: Clock
   /** ms that a start of the model may take. */
   readonly startTimeoutMs: (model: string) => number
+  readonly onAdmitted: (lease: Lease) => void
 }
 
 /** Holds requests in gates within the bounds on number, bytes and time; each ends exactly once. */
@@ -22,6 +23,7 @@ export function createHolding({
   settings,
   clock,
   startTimeoutMs,
+  onAdmitted,
 }: HoldingOptions) {
   /** In all gates; stand-ins of `hold: false` are not counted. */
   let held = 0
@@ -64,6 +66,7 @@ export function createHolding({
         gate,
         grant: (lease) => {
           dispose()
+          onAdmitted(lease)
           resolve(lease)
         },
         refuse: (error) => {

@@ -1,5 +1,6 @@
 export { createAdmission, type AdmissionOptions, type Fleet } from './admission.ts'
-export type { Clock } from './clock.ts'
+export { systemClock, type Clock } from './clock.ts'
 export type { AdmissionSettings, Log } from './settings.ts'
+export { failureStatus } from './status.ts'
 export type { PhaseReached, Transition } from './supervision.ts'
 export type { Admission, AdmissionRequest, Lease, WaitProgress } from './types.ts'

@@ -1,4 +1,4 @@
-import type { BackendDefinition } from '../../machines/index.ts'
+import type { BackendDefinition, RememberedFailure } from '../../machines/index.ts'
 import { stateName, type BackendActor } from './backends.ts'
 import type { Clock } from './clock.ts'
 import type { Gate } from './gate.ts'
@@ -56,15 +56,20 @@ export function statusOf(
     failures: [
       ...Object.values(context?.refusals ?? {}),
       ...Object.values(context?.failures ?? {}),
-    ].map((failure) => ({
-      model: failure.model,
-      reason: failure.reason,
-      message: failure.message,
-      log: [...(failure.log ?? [])],
-      attempts: failure.attempts,
-      at: isoTime(failure.at),
-      retryInMs: Math.max(0, Math.round(failure.retryAt - now)),
-    })),
+    ].map((failure) => failureStatus(failure, now)),
+  }
+}
+
+/** A failed start with times that people read. */
+export function failureStatus(failure: RememberedFailure, now: number) {
+  return {
+    model: failure.model,
+    reason: failure.reason,
+    message: failure.message,
+    log: [...(failure.log ?? [])],
+    attempts: failure.attempts,
+    at: isoTime(failure.at),
+    retryInMs: Math.max(0, Math.round(failure.retryAt - now)),
   }
 }
 

@@ -8,10 +8,11 @@ import type {
   StartPhase,
   SwitchPolicy,
 } from '../../machines/index.ts'
-import { stateName, type BackendActor } from './backends.ts'
+import { stateName, type BackendActor, type BackendSnapshot } from './backends.ts'
 import type { Clock } from './clock.ts'
 import { chartsWith } from './effects.ts'
 import type { Gate } from './gate.ts'
+import { followMoves, type Edge } from './moves.ts'
 import type { Log } from './settings.ts'
 
 /** A step of a backend's chart, for the log, metrics and the event stream. */
@@ -19,6 +20,10 @@ export interface Transition {
   readonly backend: string
   readonly from: string
   readonly to: string
+  /** What happened, as the chart names it: `demand changed`, `bring replicas up is done`. */
+  readonly event: string
+  /** The arrow of the chart that was taken last, with its guard. */
+  readonly edge?: Edge | undefined
   readonly model: string | undefined
   /** Where a switch leads. */
   readonly target: string | undefined
@@ -31,7 +36,13 @@ export interface Transition {
 /** A start has come so far. */
 export interface PhaseReached {
   readonly backend: string
+  readonly model: string
   readonly phase: StartPhase
+  /** What it waits for there, where that is unusual. */
+  readonly detail?: string | undefined
+  /** ms since the start began, and that starts of this model usually take. */
+  readonly elapsedMs: number
+  readonly usualMs?: number | undefined
 }
 
 export interface SupervisionOptions {
@@ -61,6 +72,7 @@ export interface Supervision {
 export function supervise(options: SupervisionOptions): Supervision {
   const { driver, gates, backends, clock, log } = options
   const since = new Map<string, number>()
+  const moves = followMoves()
   const fleet = createActor(chartsWith(driver, gates, clock), {
     input: {
       backends: options.definitions,
@@ -73,39 +85,46 @@ export function supervise(options: SupervisionOptions): Supervision {
       setTimeout: (callback: () => void, ms: number) => clock.setTimeout(callback, ms),
       clearTimeout: (timer: unknown) => clock.clearTimeout(timer),
     },
+    inspect: (step) => moves.inspect(step),
   })
 
   const follow = (name: string, actor: BackendActor) => {
     backends.set(name, actor)
     since.set(name, clock.now())
     let last = stateName(actor.getSnapshot().value)
-    let lastPhase: StartPhase | undefined
+    let lastPhase: string | undefined
+    moves.take(actor.sessionId)
     actor.on('*', options.onFact)
     actor.subscribe({
       next: (snapshot) => {
         const state = stateName(snapshot.value)
-        const { model, target, generation, because, phase } = snapshot.context
-        const reached = phase !== lastPhase && phase !== undefined
-        lastPhase = phase
-        if (reached) options.onPhase({ backend: name, phase })
-        if (state === last) return
+        const { model, target, generation, because } = snapshot.context
+        const { event, edge } = moves.take(actor.sessionId)
         const now = clock.now()
+        const reached = phaseOf(name, snapshot, now)
+        const phase = reached && `${generation} ${reached.phase} ${reached.detail}`
+        if (reached && phase !== lastPhase) options.onPhase(reached)
+        lastPhase = phase
+        if (state === last) return
+        const isStep = last.startsWith('ready') && state.startsWith('ready')
         const transition: Transition = {
           backend: name,
           from: last,
           to: state,
+          event,
+          edge,
           model: model?.name,
           target,
           generation,
-          because,
+          because: isStep ? (edge?.guard ?? because) : because,
           afterMs: Math.round(now - (since.get(name) ?? now)),
         }
         last = state
         since.set(name, now)
         // Between serving and quiet it goes with every request: not worth a line.
-        const level =
-          transition.from.startsWith('ready') && state.startsWith('ready') ? 'debug' : 'info'
-        log[level]({ ...transition }, `${name}: ${transition.from} → ${state}, ${because}`)
+        const level = isStep ? 'debug' : 'info'
+        const { edge: _, ...logged } = transition
+        log[level](logged, `${name}: ${transition.from} → ${state}, ${because}`)
         options.onTransition(transition)
       },
       error: (error) => log.error({ backend: name, err: error }, `${name}: the actor failed`),
@@ -136,4 +155,22 @@ export function supervise(options: SupervisionOptions): Supervision {
   })
   fleet.start()
   return { fleet, since }
+}
+
+function phaseOf(
+  backend: string,
+  { context }: BackendSnapshot,
+  now: number,
+): PhaseReached | undefined {
+  const { model, phase, phaseDetail, startedAt, costs } = context
+  if (!model || phase === undefined) return undefined
+  const usualMs = costs[model.name]
+  return {
+    backend,
+    model: model.name,
+    phase,
+    detail: phaseDetail,
+    elapsedMs: Math.round(now - startedAt),
+    usualMs: usualMs && Math.round(usualMs),
+  }
 }

@@ -2,6 +2,8 @@ export { createOperationsApp, mountOperations, type OperationsOptions } from './
 export type {
   BackendStatus,
   CommandAnswer,
+  EventReading,
+  EventsView,
   FleetView,
   MetricsView,
   ModelsAnswer,

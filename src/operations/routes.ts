@@ -12,10 +12,12 @@ import {
 } from './answers.ts'
 import { pin, start, stop, switchModel, type Operated } from './commands.ts'
 import { engineMetrics } from './engine-metrics.ts'
-import type { MetricsView } from './types.ts'
+import { eventStream } from './event-stream.ts'
+import type { EventsView, MetricsView } from './types.ts'
 
 export interface OperationsOptions extends Sources, Operated, AccessRules {
   readonly metrics: MetricsView
+  readonly events: EventsView
   /** Whether `/metrics` has the program's own metrics too; otherwise it leads to a backend that is ready. */
   readonly enableMetrics: boolean
 }
@@ -30,6 +32,7 @@ const reads: Record<string, Answer> = {
   '/proxy/models/available': (_, options) => availableAnswer(options),
   '/proxy/models/running': (_, options) => runningAnswer(options),
   '/proxy/stats': (_, options) => statsAnswer(options),
+  '/proxy/events': (event, { events }) => eventStream(event.req, events),
   '/proxy/metrics': ownMetrics,
   '/metrics': (event, options) =>
     options.enableMetrics ? ownMetrics(event, options) : engineMetrics(options.fleet, event.url),

@@ -73,6 +73,24 @@ export interface MetricsView {
   scrape(accept: string | null): Promise<{ readonly contentType: string; readonly text: string }>
 }
 
+/** How somebody wants to read the events. */
+export interface EventReading {
+  /** Of the last event that it has. */
+  readonly lastEventId?: string | undefined
+  /** Begins with so many of the last events, where it has none yet. */
+  readonly last?: number | undefined
+  /** Only events of these types, and the greeting. */
+  readonly types?: readonly string[] | undefined
+  /** Goes on when what is there is told. */
+  readonly follow: boolean
+}
+
+/** What happens, as it happens. */
+export interface EventsView {
+  /** Server-sent events. Throws a `ChillError` when too many read already. */
+  open(reading: EventReading): ReadableStream<Uint8Array>
+}
+
 /** `GET /proxy/status`. */
 export interface StatusAnswer {
   version: string

@@ -1,7 +1,8 @@
 import { toNodeHandler } from 'h3'
 import { switchPolicies } from '../../../machines/index.ts'
-import { createAdmission } from '../../admission/index.ts'
+import { createAdmission, systemClock } from '../../admission/index.ts'
 import type { Settings } from '../../config/index.ts'
+import { createEventHub } from '../../events/index.ts'
 import { createMetrics } from '../../metrics/index.ts'
 import { createOperationsApp, mountOperations } from '../../operations/index.ts'
 import { createProxy, type RequestRecord } from '../../proxy/index.ts'
@@ -37,6 +38,7 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
     version,
     driver: settings.driver,
   })
+  const events = createEventHub({ version, clock: systemClock })
   const fleet = createAdmission({
     driver,
     catalogue,
@@ -46,15 +48,23 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
     log,
     onFact: (fact) => {
       metrics.onFact(fact)
+      events.onFact(fact)
       ground.onFact?.(fact)
     },
     onTransition: (transition) => {
       metrics.onTransition(transition)
+      events.onTransition(transition)
       ground.onTransition?.(transition)
     },
-    onPhase: (reached) => metrics.onPhase(reached),
+    onPhase: (reached) => {
+      metrics.onPhase(reached)
+      events.onPhase(reached)
+    },
+    onAdmitted: (lease) => events.onAdmitted(lease),
+    onWaiting: (_model, _count, backend) => events.onWaiting(backend),
   })
   metrics.attach(fleet)
+  events.attach(fleet, catalogue)
   ground.attach?.(fleet)
   const proxy = createProxy({
     admission: fleet,
@@ -68,15 +78,17 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
     ready: () => fleet.ready(),
     onRequest: (record) => {
       metrics.onRequest(record)
+      events.onRequest(record)
       tellRequest(log, record)
     },
   })
 
   const { enableMetrics, operationsToken: token } = settings
-  const operations = { fleet, catalogue, version, token, log, metrics, enableMetrics }
+  const operations = { fleet, catalogue, version, token, log, metrics, events, enableMetrics }
   if (settings.operationsPort === undefined) mountOperations(proxy.app, operations)
   const listenings: Listening[] = []
   const undo = async () => {
+    events.close()
     await Promise.all(listenings.map((each) => each.close()))
     await fleet.shutDown({ delayMs: 0 })
     await ground.close()
@@ -106,6 +118,7 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
     backends: settings.backends.map(({ name }) => name),
     async shutDown() {
       await fleet.shutDown({ delayMs: settings.shutdownDelayMs })
+      events.close()
       await Promise.all(listenings.map((each) => each.close()))
       await proxy.close()
       await ground.close()

@@ -59,6 +59,7 @@ function step(from: string, to: string, model: string | undefined = 'a'): void {
     model,
     target: undefined,
     generation: 1,
+    event: 'idle timeout',
     because: 'nobody asked for the idle timeout',
     afterMs: 0,
   }

@@ -50,14 +50,16 @@ afterEach(() => metrics.close())
 
 function step(to: string, { because = '', target }: { because?: string; target?: string } = {}) {
   const backend = 'gpu0'
-  const step = { backend, from: state, to, model, target, generation: 1, because, afterMs: 0 }
+  const why = { because, event: '' }
+  const step = { backend, from: state, to, model, target, generation: 1, ...why, afterMs: 0 }
   metrics.onTransition(step)
   state = to
 }
 
 const fact = (told: Omit<BackendFact, 'backend'> & Record<string, unknown>) =>
   metrics.onFact({ backend: 'gpu0', ...told } as BackendFact)
-const phase = (phase: StartPhase) => metrics.onPhase({ backend: 'gpu0', phase })
+const phase = (phase: StartPhase) =>
+  metrics.onPhase({ backend: 'gpu0', model: model ?? '', phase, elapsedMs: 0 })
 
 function load(name: string): void {
   model = name

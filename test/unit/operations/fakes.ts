@@ -124,6 +124,7 @@ export async function serveOperations(
     log,
     metrics: { scrape: async () => ({ contentType: 'text/plain', text: 'own 1\n' }) },
     enableMetrics: true,
+    events: { open: () => new ReadableStream() },
     ...options,
   })
   const server = createServer(toNodeHandler(app))

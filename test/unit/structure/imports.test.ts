@@ -26,6 +26,7 @@ const mayImport: Record<string, readonly string[]> = {
   admission: ['machines', 'errors', 'config', 'catalogue', 'telemetry'],
   proxy: ['machines', 'errors', 'config', 'catalogue', 'telemetry', 'admission'],
   operations: ['machines', 'errors', 'config', 'catalogue', 'telemetry', 'admission'],
+  events: ['machines', 'errors', 'catalogue', 'admission', 'proxy', 'operations'],
   planning: ['machines', 'errors', 'config', 'catalogue', 'telemetry', 'admission'],
   metrics: ['machines', 'errors', 'catalogue', 'admission', 'proxy', 'operations'],
 }

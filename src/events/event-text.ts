@@ -1,0 +1,30 @@
+import type { EventBody } from './types.ts'
+
+/** An event of the rings; its text is made when the first reader gets it. */
+export interface Told {
+  /** ms of the admission's clock. */
+  readonly at: number
+  readonly body: EventBody
+  text?: string
+}
+
+/** The lines `event` and `data`, and the empty one behind them. */
+export function textOf(told: Told): string {
+  return (told.text ??= eventText(told.at, told.body))
+}
+
+export function eventText(at: number, { type, ...rest }: EventBody): string {
+  const data = JSON.stringify({ type, at: new Date(at).toISOString(), ...rest })
+  return `event: ${type}\ndata: ${data}\n\n`
+}
+
+/** About what its text and the event itself take, without making the text. */
+export function sizeOf(value: unknown): number {
+  if (typeof value === 'string') return value.length
+  if (typeof value !== 'object' || value === null) return 8
+  let size = 16
+  for (const key in value) {
+    if (Object.hasOwn(value, key)) size += key.length + 4 + sizeOf(value[key as keyof typeof value])
+  }
+  return size
+}

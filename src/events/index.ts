@@ -1,0 +1,2 @@
+export { createEventHub, type EventHub } from './hub.ts'
+export type { EventType, StreamEvent } from './types.ts'

@@ -1,0 +1,39 @@
+import { ChillError } from '../errors/index.ts'
+import type { EventsView } from './types.ts'
+
+/** The events as they happen; `Last-Event-ID`, `?last=`, `?types=` and `?follow=false` say which. */
+export function eventStream(request: Request, events: EventsView): Response {
+  const { searchParams } = new URL(request.url)
+  const types = searchParams.get('types')?.split(',').filter(Boolean)
+  const stream = events.open({
+    lastEventId: request.headers.get('last-event-id') ?? undefined,
+    last: wholeNumber(searchParams, 'last'),
+    types: types?.length ? types : undefined,
+    follow: flag(searchParams, 'follow') ?? true,
+  })
+  return new Response(stream, {
+    headers: {
+      'content-type': 'text/event-stream; charset=utf-8',
+      // Proxies on the way would wait for more.
+      'x-accel-buffering': 'no',
+    },
+  })
+}
+
+export function wholeNumber(parameters: URLSearchParams, name: string): number | undefined {
+  const given = parameters.get(name)
+  if (given === null) return undefined
+  if (/^\d{1,9}$/.test(given)) return Number(given)
+  throw new ChillError('bad_request', `${name} is a whole number, not ${JSON.stringify(given)}`, {
+    param: name,
+  })
+}
+
+export function flag(parameters: URLSearchParams, name: string): boolean | undefined {
+  const given = parameters.get(name)
+  if (given === null) return undefined
+  if (given === 'true' || given === 'false') return given === 'true'
+  throw new ChillError('bad_request', `${name} is true or false, not ${JSON.stringify(given)}`, {
+    param: name,
+  })
+}
