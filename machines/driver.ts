@@ -32,6 +32,14 @@ export interface ReplicaLost {
   readonly replaced: boolean
 }
 
+/** How somebody wants to read what a backend itself wrote. */
+export interface LogReading {
+  /** At most so many of the last lines. */
+  readonly lines: number
+  /** Then each further one as it comes, also of later starts. */
+  readonly follow: boolean
+}
+
 /**
  * How a backend's world is changed and watched. The host turns each of these into a named actor of
  * the chart; a driver keeps no decisions, it does what it is told and says what it sees.
@@ -61,6 +69,8 @@ export interface Driver {
   watch(backend: string, onLost: (lost: ReplicaLost) => void): () => void
   /** The engine's own running + waiting; undefined where it does not say. */
   engineLoad(backend: string, signal: AbortSignal): Promise<EngineLoad | undefined>
+  /** What it wrote, oldest line first, until the signal aborts; where that can be known. */
+  readLog?(backend: string, reading: LogReading, signal: AbortSignal): AsyncIterable<string>
   /** Replicas down; resolves when they are really gone, so that the GPU is free. Safe to repeat. */
   stop(backend: string, signal: AbortSignal): Promise<void>
   close(): Promise<void>

@@ -4,18 +4,20 @@ import {
   type BackendDefinition,
   type BackendFact,
   type Driver,
+  type LogReading,
   type Models,
   type SwitchPolicy,
 } from '../../machines/index.ts'
 import type { Catalogue } from '../catalogue/index.ts'
-import type { ChillError } from '../errors/index.ts'
+import { ChillError } from '../errors/index.ts'
 import { hasLoaded, mayTurn, type BackendActor } from './backends.ts'
 import { systemClock, type Clock } from './clock.ts'
-import { createCommands } from './commands.ts'
+import { assertBackend, createCommands } from './commands.ts'
 import { Gate } from './gate.ts'
 import { createHolding } from './holding.ts'
 import { createProgress } from './progress.ts'
 import { chartsFailed, modelGone, modelLoading, noRoom, shuttingDown } from './refusals.ts'
+import { createRequests } from './requests.ts'
 import { createRouting } from './routing.ts'
 import type { AdmissionSettings, Log } from './settings.ts'
 import { isoTime, statusOf } from './status.ts'
@@ -199,12 +201,19 @@ export function createAdmission(options: AdmissionOptions) {
       for (const gate of gates.values()) leases += gate.leaseCount
       return { leases, ...holding.counts() }
     },
+    ...createRequests(gates, clock),
     ...createCommands(fleet, routing, definitions, catalogue, driver),
     status: () =>
       definitions.map((definition) => {
         const { name } = definition
         return statusOf(definition, gates.get(name)!, backends.get(name), since.get(name), clock)
       }),
+    /** What a backend itself wrote. */
+    log(backend: string, reading: LogReading, signal: AbortSignal): AsyncIterable<string> {
+      assertBackend(backend, gates)
+      if (driver.readLog) return driver.readLog(backend, reading, signal)
+      throw new ChillError('bad_request', `what ${backend} writes cannot be read here`)
+    },
     /** True when requests can be admitted: the fleet knows what is there, and the program is not leaving. */
     ready: () => leaving === 'no' && !hasFailed && fleet.getSnapshot().matches('supervising'),
     get shuttingDown() {

@@ -4,6 +4,14 @@ import type { Catalogue } from '../catalogue/index.ts'
 import { ChillError } from '../errors/index.ts'
 import type { Routing } from './routing.ts'
 
+export function assertBackend(name: string, backends: ReadonlyMap<string, unknown>): void {
+  if (backends.has(name)) return
+  const known = [...backends.keys()].join(', ')
+  throw new ChillError('bad_request', `no backend is named ${name}; there are: ${known}`, {
+    param: 'backend',
+  })
+}
+
 /** What operators may tell the fleet. All return at once; unknown names throw, nothing is sent then. */
 export function createCommands(
   fleet: ActorRefFrom<typeof fleetMachine>,
@@ -20,9 +28,8 @@ export function createCommands(
   }
 
   function backendNamed(name: string): string {
-    if (gates.has(name)) return name
-    const known = [...gates.keys()].join(', ')
-    throw new ChillError('bad_request', `no backend is named ${name}; there are: ${known}`)
+    assertBackend(name, gates)
+    return name
   }
 
   function assertMayServe(backend: string, model: string): void {

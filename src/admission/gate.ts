@@ -169,6 +169,11 @@ export class Gate {
     return this.#leases.size
   }
 
+  /** Who waits, in order within each model. */
+  waiters(): Waiter[] {
+    return Array.from(this.#lines.values(), (line) => Array.from(line)).flat()
+  }
+
   get load(): number {
     let load = this.#leases.size
     for (const line of this.#lines.values()) load += line.size
@@ -359,7 +364,7 @@ class GateLease implements Lease {
   readonly backend: string
   readonly endpoint: Endpoint
   readonly waitedMs: number
-  onCut: ((reason: string) => void) | undefined = undefined
+  onCut: Lease['onCut'] = undefined
   readonly #gate: Gate
 
   constructor(

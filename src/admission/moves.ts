@@ -1,17 +1,18 @@
 import type { AnyTransitionDefinition, InspectionEvent } from 'xstate'
 
-/** Arrow of the chart: its own ends, which may be outer states, and what it is named after. */
+/** Arrow of the chart. Its ends may be outer states, as they are drawn. */
 export interface Edge {
   readonly source: string
   readonly target: string
-  /** Empty where the guard alone decides, after whatever event. */
+  readonly trigger: 'event' | 'always' | 'after' | 'done' | 'error'
+  /** Name of the event, the delay or the effect; empty where the guard alone decides, after whatever event. */
   readonly event: string
   readonly guard?: string
 }
 
 /** Why a chart went from one state to another. */
 export interface Move {
-  /** What happened, as the chart names it. */
+  /** What happened, in words: `demand changed`, `bring replicas up is done`. */
   readonly event: string
   /** The last arrow that was taken; undefined where only an actor's start explains it. */
   readonly edge: Edge | undefined
@@ -29,8 +30,8 @@ export function followMoves() {
       const { sessionId } = step.actorRef
       const move = moves.get(sessionId) ?? { event: undefined, edge: undefined }
       const [transition] = step._transitions
-      move.event ??= transition && happened(step.event.type, transition)
-      move.event ??= step.event.type
+      const { type } = step.event
+      move.event ??= transition ? inWords(happened(type, transition)) : type
       const moving = step._transitions.find(({ target }) => target !== undefined)
       if (moving) move.edge = edgeOf(moving)
       moves.set(sessionId, move)
@@ -51,7 +52,7 @@ function edgeOf(transition: AnyTransitionDefinition): Edge {
   return {
     source: source.path.join('.'),
     target: (target?.[0] ?? source).path.join('.'),
-    event: happened(eventType, transition),
+    ...happened(eventType, transition),
     ...(guard !== '' && { guard }),
   }
 }
@@ -62,12 +63,20 @@ function guardName(guard: unknown): string {
   return ''
 }
 
-/** `xstate.done.actor.0.backend.scalingUp` is `bring replicas up is done`. */
-function happened(type: string, { source }: AnyTransitionDefinition): string {
-  const effect = source.invoke.find(({ id }) => type.endsWith(`.actor.${id}`))
-  const name = typeof effect?.src === 'string' ? effect.src : ''
-  if (type.startsWith('xstate.done.')) return `${name} is done`
-  if (type.startsWith('xstate.error.')) return `${name} fails`
-  if (type.startsWith('xstate.after.')) return type.split('.')[2] ?? ''
-  return type
+type Happening = Pick<Edge, 'trigger' | 'event'>
+
+/** `xstate.done.actor.0.backend.scalingUp` is that `bring replicas up` is done. */
+function happened(type: string, { source }: AnyTransitionDefinition): Happening {
+  if (type === '') return { trigger: 'always', event: '' }
+  const [, kind, of = ''] = /^xstate\.(after|done|error)\.(.*)$/s.exec(type) ?? []
+  if (kind === 'after') return { trigger: kind, event: of.split('.')[0] ?? '' }
+  if (kind === undefined) return { trigger: 'event', event: type }
+  const effect = source.invoke.find(({ id }) => of === `actor.${id}`)
+  const event = typeof effect?.src === 'string' ? effect.src : source.key
+  return { trigger: kind === 'done' ? 'done' : 'error', event }
+}
+
+function inWords({ trigger, event }: Happening): string {
+  if (trigger === 'done') return `${event} is done`
+  return trigger === 'error' ? `${event} fails` : event
 }

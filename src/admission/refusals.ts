@@ -59,6 +59,10 @@ export function noRoom(model: string): ChillError {
   )
 }
 
+export function cancelled(): ChillError {
+  return new ChillError('cancelled', 'an operator cancelled the request', { shouldRetry: false })
+}
+
 export function chartsFailed(): ChillError {
   return new ChillError(
     'internal_error',

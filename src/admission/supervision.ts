@@ -124,7 +124,7 @@ export function supervise(options: SupervisionOptions): Supervision {
         // Between serving and quiet it goes with every request: not worth a line.
         const level = isStep ? 'debug' : 'info'
         const { edge: _, ...logged } = transition
-        log[level](logged, `${name}: ${transition.from} → ${state}, ${because}`)
+        log[level](logged, `${name}: ${transition.from} → ${state}, ${transition.because}`)
         options.onTransition(transition)
       },
       error: (error) => log.error({ backend: name, err: error }, `${name}: the actor failed`),

@@ -1,4 +1,5 @@
 import type { Endpoint } from '../../machines/index.ts'
+import type { ErrorCode } from '../errors/index.ts'
 
 /** What admission must know of a request; never its content. */
 export interface AdmissionRequest {
@@ -35,9 +36,10 @@ export interface Lease {
   suspect(): void
   /**
    * The forwarder sets it: called when the request must be cut (an explicit setting, a second signal,
-   * or an operator). The forwarder then ends both sides and releases.
+   * or an operator). The forwarder then ends both sides and releases. The client is told `backend_died`
+   * unless another code is given.
    */
-  onCut: ((reason: string) => void) | undefined
+  onCut: ((reason: string, code?: ErrorCode) => void) | undefined
 }
 
 /** Where a held request stands; drives SSE comments, `Retry-After` and the page. */

@@ -36,7 +36,7 @@ export const errorCodes = {
   not_found: {
     status: 404,
     type: 'not_found_error',
-    when: 'the path is not on the list of those that are forwarded',
+    when: 'the path is not on the list of those that are forwarded, or no request has the id that an operator named',
   },
   method_not_allowed: {
     status: 405,
@@ -92,6 +92,11 @@ export const errorCodes = {
     status: 503,
     type: 'server_error',
     when: 'every backend that may serve the model has a pinned one loaded, and `whenPinned` is refuse',
+  },
+  cancelled: {
+    status: 503,
+    type: 'server_error',
+    when: 'an operator cancelled the request while it waited or was answered; a stream that had begun ends with this error',
   },
   shutting_down: {
     status: 503,

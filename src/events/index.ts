@@ -1,2 +1,3 @@
 export { createEventHub, type EventHub } from './hub.ts'
+export { createHistory } from './history.ts'
 export type { EventType, StreamEvent } from './types.ts'

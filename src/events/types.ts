@@ -57,10 +57,12 @@ export interface TransitionEvent {
   readonly afterMs: number
 }
 
-/** `event` is empty where the guard alone decides. */
+/** Its ends may be outer states, as they are drawn. */
 export interface ChartEdge {
   readonly source: string
   readonly target: string
+  readonly trigger: 'event' | 'always' | 'after' | 'done' | 'error'
+  /** Name of the event, the delay or the effect; empty where the guard alone decides. */
   readonly event: string
   readonly guard?: string
 }

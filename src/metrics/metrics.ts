@@ -70,6 +70,22 @@ export function createMetrics(options: MetricsOptions) {
       return expose(registry, accept)
     },
 
+    gpuSeconds: () =>
+      status().map(({ name, state, model, progress }) => {
+        const sum = gpuTime.secondsOf(name, { state, model, phase: progress?.phase })
+        return {
+          backend: name,
+          heldSeconds: tenths(sum.held),
+          servingSeconds: tenths(sum.serving),
+          idleSeconds: tenths(sum.idle),
+          savedSeconds: tenths(sum.saved),
+        }
+      }),
+
     close: (): void => program.close(),
   }
+}
+
+function tenths(seconds: number): number {
+  return Math.round(seconds * 10) / 10
 }

@@ -1,5 +1,13 @@
 import type { Catalogue, CatalogueModel } from '../catalogue/index.ts'
-import type { BackendStatus, FleetView, ModelsAnswer, ModelStatus, StatusAnswer } from './types.ts'
+import type {
+  BackendStatus,
+  FleetView,
+  GpuSecondsStatus,
+  MetricsView,
+  ModelsAnswer,
+  ModelStatus,
+  StatusAnswer,
+} from './types.ts'
 
 export interface Sources {
   readonly fleet: FleetView
@@ -87,7 +95,10 @@ export function runningAnswer({ fleet, catalogue }: Sources) {
 }
 
 /** `GET /proxy/stats`: a few numbers for a glance; the full set is for the metrics. */
-export function statsAnswer({ fleet, catalogue }: Sources, now = Date.now()) {
+export function statsAnswer(
+  { fleet, catalogue, metrics }: Sources & { readonly metrics: MetricsView },
+  now = Date.now(),
+) {
   const backends = fleet.status()
   const waiting = backends.flatMap((backend) => backend.waiting)
   const sum = (numbers: number[]) => numbers.reduce((total, number) => total + number, 0)
@@ -102,6 +113,18 @@ export function statsAnswer({ fleet, catalogue }: Sources, now = Date.now()) {
     starts: sum(backends.map(({ generation }) => generation)),
     models_failed: new Set(backends.flatMap(({ failures }) => failures.map(({ model }) => model)))
       .size,
+    gpu: { ...gpuSum(metrics.gpuSeconds()), backends: metrics.gpuSeconds() },
+  }
+}
+
+function gpuSum(backends: readonly GpuSecondsStatus[]): GpuSecondsStatus {
+  const sum = (field: keyof GpuSecondsStatus) =>
+    Math.round(backends.reduce((all, backend) => all + backend[field], 0) * 10) / 10
+  return {
+    heldSeconds: sum('heldSeconds'),
+    servingSeconds: sum('servingSeconds'),
+    idleSeconds: sum('idleSeconds'),
+    savedSeconds: sum('savedSeconds'),
   }
 }
 

@@ -8,6 +8,8 @@ const name = z.string().min(1).max(512)
 
 export const switchCommand = z.strictObject({ model_id: name })
 export const pinCommand = z.strictObject({ model: name, pinned: z.boolean() })
+/** Request ids have no more. */
+export const cancelCommand = z.strictObject({ id: z.string().min(1).max(200) })
 export const startCommand = z.strictObject({ backend: name.optional(), model: name.optional() })
 export const stopCommand = z.strictObject({
   backend: name.optional(),

@@ -1,13 +1,14 @@
 import type { Catalogue } from '../catalogue/index.ts'
 import { ChillError } from '../errors/index.ts'
 import {
+  cancelCommand,
   pinCommand,
   readCommand,
   startCommand,
   stopCommand,
   switchCommand,
 } from './command-body.ts'
-import type { CommandAnswer, FleetView } from './types.ts'
+import type { CancelAnswer, CommandAnswer, FleetView } from './types.ts'
 
 export interface Operated {
   readonly fleet: FleetView
@@ -45,6 +46,13 @@ export async function pin(request: Request, operated: Operated): Promise<Command
   return accept(operated, { model }, message, () => operated.fleet.pin({ model, pinned }))
 }
 
+export async function cancel(request: Request, { fleet, log }: Operated): Promise<CancelAnswer> {
+  const { id } = await readCommand(request, cancelCommand)
+  const cancelled = fleet.cancel(id)
+  log.info({ requestId: id, cancelled }, `an operator's command: cancelling request ${id}`)
+  return { status: 'accepted', id, cancelled }
+}
+
 function named<T extends { model?: string | undefined }>(command: T, catalogue: Catalogue): T {
   const { model } = command
   return model === undefined ? command : { ...command, model: servedName(model, catalogue) }
@@ -64,7 +72,7 @@ function accept(
   return { status: 'accepted', message, ...names, backends: fleet.status() }
 }
 
-function servedName(asked: string, catalogue: Catalogue): string {
+export function servedName(asked: string, catalogue: Catalogue): string {
   const model = catalogue.find(asked)
   if (model) return model.name
   const known = [...catalogue.models.keys()].join(', ') || 'none'

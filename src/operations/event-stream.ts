@@ -1,4 +1,4 @@
-import { ChillError } from '../errors/index.ts'
+import { flag, wholeNumber } from './parameters.ts'
 import type { EventsView } from './types.ts'
 
 /** The events as they happen; `Last-Event-ID`, `?last=`, `?types=` and `?follow=false` say which. */
@@ -17,23 +17,5 @@ export function eventStream(request: Request, events: EventsView): Response {
       // Proxies on the way would wait for more.
       'x-accel-buffering': 'no',
     },
-  })
-}
-
-export function wholeNumber(parameters: URLSearchParams, name: string): number | undefined {
-  const given = parameters.get(name)
-  if (given === null) return undefined
-  if (/^\d{1,9}$/.test(given)) return Number(given)
-  throw new ChillError('bad_request', `${name} is a whole number, not ${JSON.stringify(given)}`, {
-    param: name,
-  })
-}
-
-export function flag(parameters: URLSearchParams, name: string): boolean | undefined {
-  const given = parameters.get(name)
-  if (given === null) return undefined
-  if (given === 'true' || given === 'false') return given === 'true'
-  throw new ChillError('bad_request', `${name} is true or false, not ${JSON.stringify(given)}`, {
-    param: name,
   })
 }

@@ -2,9 +2,12 @@ export { createOperationsApp, mountOperations, type OperationsOptions } from './
 export type {
   BackendStatus,
   CommandAnswer,
+  CancelAnswer,
   EventReading,
   EventsView,
   FleetView,
+  HistoryAnswer,
+  RequestsAnswer,
   MetricsView,
   ModelsAnswer,
   ModelStatus,

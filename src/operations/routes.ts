@@ -10,14 +10,19 @@ import {
   statusAnswer,
   type Sources,
 } from './answers.ts'
-import { pin, start, stop, switchModel, type Operated } from './commands.ts'
+import { backendLog } from './backend-log.ts'
+import { cancel, pin, start, stop, switchModel, type Operated } from './commands.ts'
 import { engineMetrics } from './engine-metrics.ts'
 import { eventStream } from './event-stream.ts'
-import type { EventsView, MetricsView } from './types.ts'
+import { historyAnswer } from './history.ts'
+import { manifestAnswer } from './manifest.ts'
+import { mostListed, wholeNumber } from './parameters.ts'
+import type { EventsView, HistoryView, MetricsView } from './types.ts'
 
 export interface OperationsOptions extends Sources, Operated, AccessRules {
   readonly metrics: MetricsView
   readonly events: EventsView
+  readonly history: HistoryView
   /** Whether `/metrics` has the program's own metrics too; otherwise it leads to a backend that is ready. */
   readonly enableMetrics: boolean
 }
@@ -31,6 +36,11 @@ const reads: Record<string, Answer> = {
   '/proxy/models': (_, options) => modelsAnswer(options),
   '/proxy/models/available': (_, options) => availableAnswer(options),
   '/proxy/models/running': (_, options) => runningAnswer(options),
+  '/proxy/models/manifest': ({ url }, { catalogue }) => manifestAnswer(url, catalogue),
+  '/proxy/requests': ({ url }, { fleet }) =>
+    fleet.requests(wholeNumber(url.searchParams, 'limit') ?? mostListed),
+  '/proxy/backends/logs': ({ url }, { fleet }) => backendLog(url, fleet),
+  '/proxy/history': ({ url }, { history }) => historyAnswer(url, history),
   '/proxy/stats': (_, options) => statsAnswer(options),
   '/proxy/events': (event, { events }) => eventStream(event.req, events),
   '/proxy/metrics': ownMetrics,
@@ -43,6 +53,7 @@ const reads: Record<string, Answer> = {
 const changes: Record<string, Answer> = {
   '/proxy/models/switch': (event, options) => switchModel(event.req, options),
   '/proxy/models/pin': (event, options) => pin(event.req, options),
+  '/proxy/requests/cancel': (event, options) => cancel(event.req, options),
   '/proxy/operations/start': (event, options) => start(event.req, options),
   '/proxy/operations/stop': (event, options) => stop(event.req, options),
 }

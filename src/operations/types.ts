@@ -1,3 +1,4 @@
+import type { LogReading } from '../../machines/index.ts'
 import type { CatalogueProblem } from '../catalogue/index.ts'
 
 /**
@@ -62,6 +63,12 @@ export interface FleetView {
   pin(command: { model: string; pinned: boolean }): void
   /** Served names. */
   pinned(): readonly string[]
+  /** Oldest first, at most so many of each kind. */
+  requests(atMost: number): RequestsAnswer
+  /** Cuts or refuses the requests of this id; throws `not_found` when there is none. Returns their number. */
+  cancel(id: string): number
+  /** Throws `bad_request` for a backend that nobody has. */
+  log(backend: string, reading: LogReading, signal: AbortSignal): AsyncIterable<string>
   readonly shuttingDown: boolean
   /** ISO 8601. */
   readonly startedAt: string
@@ -71,6 +78,17 @@ export interface FleetView {
 export interface MetricsView {
   /** In the format that a scraper's `Accept` asks for. */
   scrape(accept: string | null): Promise<{ readonly contentType: string; readonly text: string }>
+  /** What each backend's GPUs did so far. */
+  gpuSeconds(): readonly ({ readonly backend: string } & GpuSecondsStatus)[]
+}
+
+/** GPU-seconds; `held` contains `serving` and `idle`, and the loading and unloading beside them. */
+export interface GpuSecondsStatus {
+  readonly heldSeconds: number
+  readonly servingSeconds: number
+  readonly idleSeconds: number
+  /** Against the same backend always on. */
+  readonly savedSeconds: number
 }
 
 /** How somebody wants to read the events. */
@@ -89,6 +107,47 @@ export interface EventReading {
 export interface EventsView {
   /** Server-sent events. Throws a `ChillError` when too many read already. */
   open(reading: EventReading): ReadableStream<Uint8Array>
+}
+
+/** What was, for the last hours. */
+export interface HistoryView {
+  /** From then on, ms; all that is kept unless given. */
+  read(since?: number): HistoryAnswer
+}
+
+/** `GET /proxy/history`. Times are ISO 8601; `to` is null while it goes on. */
+export interface HistoryAnswer {
+  since: string
+  until: string
+  backends: {
+    backend: string
+    spans: { state: string; model?: string; from: string; to: string | null }[]
+  }[]
+  /** Times in which requests waited for a model, with the most there were at once. */
+  waits: { model: string; from: string; to: string | null; peak: number }[]
+}
+
+/** `GET /proxy/requests`. */
+export interface RequestsAnswer {
+  inFlight: {
+    id: string
+    model: string
+    path: string
+    backend: string
+    sinceMs: number
+    waitedMs: number
+  }[]
+  waiting: { id: string; model: string; path: string; sinceMs: number; bytes: number }[]
+  /** All there are, also where not all are listed. */
+  counts: { inFlight: number; waiting: number }
+}
+
+/** `POST /proxy/requests/cancel`. */
+export interface CancelAnswer {
+  status: 'accepted'
+  id: string
+  /** Clients choose ids, so several requests may have the same. */
+  cancelled: number
 }
 
 /** `GET /proxy/status`. */

@@ -1,11 +1,11 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AdmissionRequest, Lease } from '../admission/index.ts'
-import { ChillError } from '../errors/index.ts'
+import { ChillError, type ErrorCode } from '../errors/index.ts'
 import { asChillError, requestIdOf } from '../telemetry/index.ts'
 import { Answer } from './answer.ts'
 import type { ProxyContext } from './context.ts'
 import type { AnswerSink, ForwardFailure, Forwarding } from './forwarder.ts'
-import { failureError } from './failure-error.ts'
+import { cutError, failureError } from './failure-error.ts'
 import { outgoingHeaders } from './outgoing-headers.ts'
 import { requestPriority } from './priority.ts'
 import { discardRest, RequestBody } from './request-body.ts'
@@ -30,7 +30,7 @@ export class Exchange implements AnswerSink {
   #forwardedMs: number | undefined
   #firstByteMs: number | undefined
   /** Made here and not where it is given to the lease: there it kept whole requests in memory after their end. */
-  readonly #onCut = (reason: string): void => this.#cut(reason)
+  readonly #onCut = (reason: string, code?: ErrorCode): void => this.#cut(reason, code)
   #body: RequestBody | undefined
   #request: AdmissionRequest | undefined
   #lease: Lease | undefined
@@ -267,8 +267,8 @@ export class Exchange implements AnswerSink {
     return unseen && this.#body?.takeBack() === true
   }
 
-  #cut(reason: string): void {
-    this.#refuse(new ChillError('backend_died', `the request was cut: ${reason}`))
+  #cut(reason: string, code?: ErrorCode): void {
+    this.#refuse(cutError(`the request was cut: ${reason}`, code))
   }
 
   // ── end ──

@@ -1,4 +1,4 @@
-import { ChillError } from '../errors/index.ts'
+import { ChillError, type ErrorCode } from '../errors/index.ts'
 import type { ForwardFailure } from './forwarder.ts'
 
 /** What the client is told of a failure; `answered` says whether it has a part of an answer already. */
@@ -22,4 +22,9 @@ export function failureError(
   const what =
     during === 'connecting' ? 'could not be reached' : 'closed the connection before it answered'
   return new ChillError('backend_unreachable', `${name} ${what} (${cause})`, { cause: error })
+}
+
+/** Who was cut on purpose may try again at once; who was cancelled was not meant to. */
+export function cutError(message: string, code: ErrorCode = 'backend_died'): ChillError {
+  return new ChillError(code, message, code === 'cancelled' ? { shouldRetry: false } : {})
 }

@@ -8,7 +8,7 @@ import { asChillError, requestIdOf } from '../telemetry/index.ts'
 import { chooseModel } from './choose-model.ts'
 import type { ProxyContext } from './context.ts'
 import { errorBody, errorHeaders } from './error-answer.ts'
-import { failureError } from './failure-error.ts'
+import { cutError, failureError } from './failure-error.ts'
 import type { ForwardFailure } from './forwarder.ts'
 import { answeredHeaders, forwardedHeaders, headerStrings } from './headers.ts'
 import { requestPriority } from './priority.ts'
@@ -111,8 +111,8 @@ class Tunnel {
       this.#giveBack()
       return
     }
-    lease.onCut = (reason) =>
-      this.#refuse(new ChillError('backend_died', `the connection was cut: ${reason}`))
+    lease.onCut = (reason, code) =>
+      this.#refuse(cutError(`the connection was cut: ${reason}`, code))
     // A connection of its own: after the upgrade it belongs to this tunnel.
     const client = new Client(lease.endpoint.url, {
       allowH2: false,

@@ -2,7 +2,7 @@ import { toNodeHandler } from 'h3'
 import { switchPolicies } from '../../../machines/index.ts'
 import { createAdmission, systemClock } from '../../admission/index.ts'
 import type { Settings } from '../../config/index.ts'
-import { createEventHub } from '../../events/index.ts'
+import { createEventHub, createHistory } from '../../events/index.ts'
 import { createMetrics } from '../../metrics/index.ts'
 import { createOperationsApp, mountOperations } from '../../operations/index.ts'
 import { createProxy, type RequestRecord } from '../../proxy/index.ts'
@@ -39,6 +39,7 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
     driver: settings.driver,
   })
   const events = createEventHub({ version, clock: systemClock })
+  const history = createHistory(systemClock)
   const fleet = createAdmission({
     driver,
     catalogue,
@@ -54,6 +55,7 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
     onTransition: (transition) => {
       metrics.onTransition(transition)
       events.onTransition(transition)
+      history.onTransition(transition)
       ground.onTransition?.(transition)
     },
     onPhase: (reached) => {
@@ -61,10 +63,14 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
       events.onPhase(reached)
     },
     onAdmitted: (lease) => events.onAdmitted(lease),
-    onWaiting: (_model, _count, backend) => events.onWaiting(backend),
+    onWaiting: (model, count, backend) => {
+      history.onWaiting(model, count)
+      events.onWaiting(backend)
+    },
   })
   metrics.attach(fleet)
   events.attach(fleet, catalogue)
+  history.attach(fleet)
   ground.attach?.(fleet)
   const proxy = createProxy({
     admission: fleet,
@@ -84,7 +90,8 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
   })
 
   const { enableMetrics, operationsToken: token } = settings
-  const operations = { fleet, catalogue, version, token, log, metrics, events, enableMetrics }
+  const told = { metrics, events, history }
+  const operations = { fleet, catalogue, version, token, log, ...told, enableMetrics }
   if (settings.operationsPort === undefined) mountOperations(proxy.app, operations)
   const listenings: Listening[] = []
   const undo = async () => {

@@ -1,6 +1,7 @@
 import type { Agent } from 'undici'
 import type {
   EngineLoad,
+  LogReading,
   Observed,
   OnPhase,
   ReplicaLost,
@@ -15,6 +16,7 @@ import { Engines } from './engines.ts'
 import { NotLeading, type Leadership } from './leadership/index.ts'
 import { LossWatch } from './loss.ts'
 import type { KubernetesDriverOptions } from './options.ts'
+import { readPodLogs } from './pod-logs.ts'
 import type { ReadyPod } from './pods/index.ts'
 import { createProvision } from './provision.ts'
 import type { Reach } from './reach.ts'
@@ -131,6 +133,12 @@ export class Backend {
 
   async engineLoad(signal: AbortSignal): Promise<EngineLoad | undefined> {
     return await this.#engines.load(this.#view.look(), signal)
+  }
+
+  readLog(reading: LogReading, signal: AbortSignal): AsyncIterable<string> {
+    const { options } = this.#parts
+    const either = AbortSignal.any([signal, this.#closing.signal])
+    return readPodLogs(options.api, this.#view.world, reading, either)
   }
 
   async stop(signal: AbortSignal): Promise<void> {

@@ -63,6 +63,7 @@ export function createKubernetesDriver(options: KubernetesDriverOptions): Kubern
     start: (order, signal, onPhase) => backendOf(order.backend).start(order, signal, onPhase),
     watch: (backend, onLost) => backendOf(backend).watch(onLost),
     engineLoad: (backend, signal) => backendOf(backend).engineLoad(signal),
+    readLog: (backend, reading, signal) => backendOf(backend).readLog(reading, signal),
     async stop(backend, signal) {
       try {
         await backendOf(backend).stop(signal)

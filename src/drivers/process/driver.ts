@@ -12,6 +12,7 @@ import {
   type StartPhase,
 } from '../../../machines/index.ts'
 import { probeAgent, readEngineLoad, untilAborted } from '../engine/index.ts'
+import { BackendLog } from './backend-log.ts'
 import { BackendProcess, type LaunchSite } from './backend-process.ts'
 import { whyNotExecutable } from './executable.ts'
 import { freePort } from './free-port.ts'
@@ -50,6 +51,7 @@ export function createProcessDriver(options: ProcessDriverOptions): ProcessDrive
   const agent = probeAgent()
   const closing = new AbortController()
   const launches = new Map<string, BackendProcess>()
+  const logs = new Map<string, BackendLog>()
   const site: LaunchSite = {
     stateDir,
     terminationGraceMs,
@@ -80,6 +82,12 @@ export function createProcessDriver(options: ProcessDriverOptions): ProcessDrive
     return { settings, plan }
   }
 
+  function logOf(backend: string): BackendLog {
+    let kept = logs.get(backend)
+    if (!kept) logs.set(backend, (kept = new BackendLog()))
+    return kept
+  }
+
   function launch(order: StartOrder, port: number, onLine: () => void): BackendProcess {
     const { backend, model } = order
     const before = launches.get(backend)
@@ -91,6 +99,7 @@ export function createProcessDriver(options: ProcessDriverOptions): ProcessDrive
         model: model.name,
         port,
         onLine(line) {
+          logOf(backend).write(line)
           options.onLogLine?.(backend, line)
           onLine()
         },
@@ -209,6 +218,7 @@ export function createProcessDriver(options: ProcessDriverOptions): ProcessDrive
   async function close(): Promise<void> {
     await Promise.all([...launches.keys()].map(endAtClose))
     closing.abort()
+    for (const kept of logs.values()) kept.close()
     await agent.destroy()
     lock.release()
   }
@@ -222,6 +232,7 @@ export function createProcessDriver(options: ProcessDriverOptions): ProcessDrive
     watch,
     engineLoad,
     stop,
+    readLog: (backend, reading, signal) => logOf(backend).read(reading, signal),
     log: (backend) => launches.get(backend)?.output.lines ?? [],
     close: () => (closed ??= close()),
   }

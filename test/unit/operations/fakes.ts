@@ -9,6 +9,7 @@ import {
   type BackendStatus,
   type FleetView,
   type OperationsOptions,
+  type RequestsAnswer,
 } from '../../../src/operations/index.ts'
 
 export function backendStatus(changed: Partial<BackendStatus> = {}): BackendStatus {
@@ -67,6 +68,30 @@ export class FakeFleet implements FleetView {
     return this.pins
   }
 
+  running: RequestsAnswer = { inFlight: [], waiting: [], counts: { inFlight: 0, waiting: 0 } }
+
+  requests(atMost: number) {
+    const { inFlight, waiting, counts } = this.running
+    return { inFlight: inFlight.slice(0, atMost), waiting: waiting.slice(0, atMost), counts }
+  }
+
+  lines: string[] = []
+
+  async *log(backend: string, { lines }: { lines: number }) {
+    if (!this.backends.some(({ name }) => name === backend)) {
+      throw new ChillError('bad_request', `no backend "${backend}"`, { param: 'backend' })
+    }
+    yield* this.lines.slice(-lines)
+  }
+
+  cancel(id: string) {
+    const { inFlight, waiting } = this.running
+    const found = [...inFlight, ...waiting].filter((request) => request.id === id)
+    if (found.length === 0) throw new ChillError('not_found', `no request "${id}"`)
+    this.commands.push({ cancel: id })
+    return found.length
+  }
+
   #take(word: string, command: { backend?: string; model?: string }) {
     if (command.backend !== undefined && !this.backends.some((b) => b.name === command.backend)) {
       throw new ChillError('bad_request', `no backend "${command.backend}"`, { param: 'backend' })
@@ -122,9 +147,13 @@ export async function serveOperations(
     catalogue: fakeCatalogue(),
     version: '1.2.3',
     log,
-    metrics: { scrape: async () => ({ contentType: 'text/plain', text: 'own 1\n' }) },
+    metrics: {
+      scrape: async () => ({ contentType: 'text/plain', text: 'own 1\n' }),
+      gpuSeconds: () => [],
+    },
     enableMetrics: true,
     events: { open: () => new ReadableStream() },
+    history: { read: () => ({ since: '', until: '', backends: [], waits: [] }) },
     ...options,
   })
   const server = createServer(toNodeHandler(app))

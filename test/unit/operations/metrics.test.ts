@@ -46,7 +46,7 @@ describe('metrics', () => {
         asked.push(accept)
         return { contentType: 'text/x-metrics', text: 'own 1\n' }
       }
-      const { url } = await serveOperations({ metrics: { scrape } })
+      const { url } = await serveOperations({ metrics: { scrape, gpuSeconds: () => [] } })
       const answer = await fetch(url + path, { headers: { accept: 'text/x-metrics' } })
       expect(await answer.text()).toBe('own 1\n')
       expect(answer.headers.get('content-type')).toBe('text/x-metrics')

@@ -1,3 +1,4 @@
+import { StringDecoder } from 'node:string_decoder'
 import type { KubernetesObject, V1Scale, V1SelfSubjectAccessReview } from '@kubernetes/client-node'
 import type { Connection } from './connection.ts'
 import { ApiFault, notAnApiServer } from './fault.ts'
@@ -9,6 +10,11 @@ import { createTransport, type Outgoing } from './transport.ts'
 const defaultTimeoutMs = 10_000
 /** While the API server is in trouble, a call is tried again for so long. */
 const defaultBudgetMs = 15_000
+
+/** A container may be silent for so long, ms. */
+const silentMs = 86_400_000
+/** A line without an end is cut, characters. */
+const longestLine = 65_536
 
 export interface Call {
   readonly signal?: AbortSignal | undefined
@@ -73,6 +79,11 @@ export interface Api {
     pod: string,
     call: Call & { container?: string; tailLines: number; previous?: boolean },
   ): Promise<readonly string[]>
+  /** Its last lines, then each as it comes, until the container ends. */
+  followPodLog(
+    pod: string,
+    call: Call & { container?: string; tailLines: number },
+  ): AsyncIterable<string>
   /** Whether we may do something in the namespace (or cluster-wide, for such kinds). */
   review(
     verb: string,
@@ -271,6 +282,27 @@ export function createApi(connection: Connection, options: ApiOptions): Api {
         budgetMs: 0,
       })
       return linesOf(text)
+    },
+    async *followPodLog(pod, { signal, container, tailLines }) {
+      const { body } = await transport.open({
+        method: 'GET',
+        path: pathOf('Pod', namespace, { name: pod, subresource: 'log' }),
+        query: { container, tailLines, follow: true },
+        what: `follow the log of Pod ${namespace}/${pod}`,
+        signal,
+        // Nothing is answered before the container writes its first line.
+        timeoutMs: silentMs,
+        budgetMs: 0,
+      })
+      let rest = ''
+      const decoder = new StringDecoder('utf8')
+      for await (const chunk of body as AsyncIterable<Buffer>) {
+        const text = rest + decoder.write(chunk)
+        const end = text.lastIndexOf('\n') + 1
+        rest = text.slice(end).slice(-longestLine)
+        yield* linesOf(text.slice(0, end))
+      }
+      yield* linesOf(rest)
     },
     async review(verb, group, resource, subresource, { signal, clusterWide } = {}) {
       const { status } = await call<V1SelfSubjectAccessReview>({
