@@ -22,6 +22,8 @@ const snapshotEveryMs = 250
 /** A reader that is gone is noticed, and no proxy on the way gives up. */
 const commentEveryMs = 15_000
 const maxReaders = 64
+/** What one event of a request may take: ids have at most 200 characters. */
+const requestSize = 512
 
 export interface HubOptions {
   readonly version: string
@@ -66,9 +68,13 @@ export function createEventHub({ version, clock, bounds }: HubOptions) {
   let commentTimer: unknown
   let closed = false
 
-  function put(ring: Ring<Told>, body: EventBody): void {
-    ring.push({ number: ++number, value: { at: clock.now(), body } }, sizeOf(body))
+  function put(ring: Ring<Told>, body: EventBody, size: number): void {
+    ring.push({ number: ++number, value: { at: clock.now(), body, text: undefined } }, size)
     if (readers.size > 0) batch ??= clock.setTimeout(feed, batchMs)
+  }
+
+  function tell(body: EventBody): void {
+    put(backendRing, body, sizeOf(body))
   }
 
   function feed(): void {
@@ -156,27 +162,27 @@ export function createEventHub({ version, clock, bounds }: HubOptions) {
       watched = fleet
       stopWatching = catalogue.subscribe(() => {
         const { models, problems } = catalogue
-        put(backendRing, { type: 'models', models: [...models.keys()], problems })
+        tell({ type: 'models', models: [...models.keys()], problems })
       })
     },
 
     onTransition(transition: Transition): void {
-      put(backendRing, transitionEvent(transition))
+      tell(transitionEvent(transition))
       touch(transition.backend)
     },
 
     onPhase(reached: PhaseReached): void {
-      put(backendRing, progressEvent(reached))
+      tell(progressEvent(reached))
       touch(reached.backend)
     },
 
     onFact(fact: BackendFact): void {
-      put(backendRing, factEvent(fact, clock.now()))
+      tell(factEvent(fact, clock.now()))
       touch(fact.backend)
     },
 
     onAdmitted(lease: Lease): void {
-      put(requestRing, admittedEvent(lease))
+      put(requestRing, admittedEvent(lease), requestSize)
       touch(lease.backend)
     },
 
@@ -184,7 +190,7 @@ export function createEventHub({ version, clock, bounds }: HubOptions) {
     onWaiting: touch,
 
     onRequest(record: RequestRecord): void {
-      put(requestRing, endOfRequest(record))
+      put(requestRing, endOfRequest(record), requestSize)
       if (record.backend !== undefined) touch(record.backend)
     },
 

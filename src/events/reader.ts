@@ -147,15 +147,17 @@ export class Reader {
 
   /** Of all rings, the event that came first. */
   #nextKept(): Kept<Told> | undefined {
+    const { rings } = this.#source
+    const places = this.#places
     let from = -1
     let next: Kept<Told> | undefined
-    for (const [index, ring] of this.#source.rings.entries()) {
-      const kept = ring.at(this.#places[index] ?? 0)
+    for (let index = 0; index < rings.length; index++) {
+      const kept = rings[index]!.at(places[index]!)
       if (!kept || (next && next.number < kept.number)) continue
       from = index
       next = kept
     }
-    if (next) this.#places[from] = (this.#places[from] ?? 0) + 1
+    if (next) places[from]!++
     return next
   }
 

@@ -71,7 +71,7 @@ export const permissions: readonly Permission[] = [
     group: '',
     resource: 'pods/log',
     verbs: ['get'],
-    why: 'say the last log lines of a start that failed',
+    why: 'say the last log lines of a start that failed, and show operators the log',
   },
   {
     group: '',

@@ -1,6 +1,10 @@
 const hidden = '(not shown)'
+const words = 'api[-_]?key|token|secret|password|passwd|credentials?|auth'
 /** Of a field, a variable or a flag: what opens something. */
-const secretName = /(api[-_]?key|token|secret|password|passwd|credentials?|auth)$/i
+const secretName = new RegExp(`(${words})$`, 'i')
+const assignment = new RegExp(`([\\w-]*(?:${words}))=\\S+`, 'gi')
+const flag = new RegExp(`(?<![\\w-])(-[\\w-]*(?:${words}))(\\s+)\\S+`, 'gi')
+const credentialsInUrl = /\/\/[^/\s@]+@/g
 
 /** A part of a manifest as it may be shown. Of variables no value is, as any may open something. */
 export function withoutSecrets(part: unknown, isEnvironment = false): unknown {
@@ -28,9 +32,7 @@ function isSecretFlag(word: unknown): boolean {
 /** A whole command line, or one word of it. */
 function withoutSecretWords(text: string): string {
   return text
-    .replaceAll(/([\w-]+)(=|\s+)(\S+)/g, (all, name: string, between: string) => {
-      const names = between === '=' ? secretName.test(name) : isSecretFlag(name)
-      return names ? `${name}${between}${hidden}` : all
-    })
-    .replaceAll(/\/\/[^/\s@]+@/g, `//${hidden}@`)
+    .replaceAll(assignment, `$1=${hidden}`)
+    .replaceAll(flag, `$1$2${hidden}`)
+    .replaceAll(credentialsInUrl, `//${hidden}@`)
 }

@@ -7,7 +7,9 @@ import type { RequestRecord } from '../../../src/proxy/index.ts'
 import { SimulatedClock, settled } from '../admission/simulated-clock.ts'
 import { backendStatus, fakeCatalogue } from '../operations/fakes.ts'
 
-function start(bounds = { backends: { count: 100, bytes: 1e6 }, requests: { count: 100, bytes: 1e6 } }) {
+function start(
+  bounds = { backends: { count: 100, bytes: 1e6 }, requests: { count: 100, bytes: 1e6 } },
+) {
   const clock = new SimulatedClock()
   const hub = createEventHub({ version: '1.2.3', clock, bounds })
   const backends = [backendStatus({ name: 'gpu0' }), backendStatus({ name: 'gpu1' })]
@@ -115,7 +117,11 @@ describe('the events', () => {
       { type: 'transition', to: 'creatingResources', event: 'demand changed', model: 'a' },
       { type: 'admitted', id: 'r1', model: 'a', backend: 'gpu0', waitedMs: 1 },
       { type: 'finished', id: 'r1', status: 200, durationMs: 4, responseBytes: 5 },
-      { type: 'models', models: ['qwen3', 'deepseek'], problems: [{ message: expect.any(String) }] },
+      {
+        type: 'models',
+        models: ['qwen3', 'deepseek'],
+        problems: [{ message: expect.any(String) }],
+      },
       { type: 'transition', to: 'scalingUp' },
     ])
     const numbers = seen.map(({ lastEventId }) => Number(lastEventId.split('-')[1]))
@@ -178,7 +184,9 @@ describe('snapshots', () => {
     await clock.pass(1_000)
     expect(seen.length).toBeGreaterThanOrEqual(4)
     expect(seen.length).toBeLessThanOrEqual(6)
-    expect(seen.every((event) => event.type === 'snapshot' && event.backend.name === 'gpu0')).toBe(true)
+    expect(seen.every((event) => event.type === 'snapshot' && event.backend.name === 'gpu0')).toBe(
+      true,
+    )
     expect(seen.at(-1)).toMatchObject({ backend: { leases: 100 } })
   })
 
@@ -225,13 +233,16 @@ describe('who comes back', () => {
     expect(later.seen).toMatchObject([{ missed: true }, { id: 'r2' }, { id: 'r3' }])
   })
 
-  it.each(['7-1', 'nonsense', ''])('with an id of another run (%j) begins with all', async (lastEventId) => {
-    const { hub } = start()
-    hub.onTransition(step('s1'))
-    const { seen } = read(hub, { lastEventId, types: ['transition'] })
-    await settled()
-    expect(seen).toMatchObject([{ type: 'hello', missed: true }, { to: 's1' }])
-  })
+  it.each(['7-1', 'nonsense', ''])(
+    'with an id of another run (%j) begins with all',
+    async (lastEventId) => {
+      const { hub } = start()
+      hub.onTransition(step('s1'))
+      const { seen } = read(hub, { lastEventId, types: ['transition'] })
+      await settled()
+      expect(seen).toMatchObject([{ type: 'hello', missed: true }, { to: 's1' }])
+    },
+  )
 
   it('may ask for the last so many', async () => {
     const { hub } = start()
@@ -242,7 +253,9 @@ describe('who comes back', () => {
     const lastOf = async (last: number, types?: string[]) => {
       const { seen, ended } = read(hub, { last, types, follow: false })
       await ended
-      return seen.filter(({ type }) => type !== 'hello' && type !== 'snapshot').map(({ type }) => type)
+      return seen
+        .filter(({ type }) => type !== 'hello' && type !== 'snapshot')
+        .map(({ type }) => type)
     }
     expect(await lastOf(3)).toEqual(['transition', 'admitted', 'transition'])
     expect(await lastOf(99)).toHaveLength(4)

@@ -1,7 +1,7 @@
 import { StringDecoder } from 'node:string_decoder'
 import type { KubernetesObject, V1Scale, V1SelfSubjectAccessReview } from '@kubernetes/client-node'
 import type { Connection } from './connection.ts'
-import { ApiFault, notAnApiServer } from './fault.ts'
+import { ApiFault, notAnApiServer, unreachable } from './fault.ts'
 import { follow, type Follower, type FollowOptions } from './follower.ts'
 import { kindOf, kinds, pathOf, type Kind, type Objects } from './kinds.ts'
 import { forwardPort, type Forwarded } from './port-forward.ts'
@@ -284,25 +284,24 @@ export function createApi(connection: Connection, options: ApiOptions): Api {
       return linesOf(text)
     },
     async *followPodLog(pod, { signal, container, tailLines }) {
+      const what = `follow the log of Pod ${namespace}/${pod}`
       const { body } = await transport.open({
         method: 'GET',
         path: pathOf('Pod', namespace, { name: pod, subresource: 'log' }),
         query: { container, tailLines, follow: true },
-        what: `follow the log of Pod ${namespace}/${pod}`,
+        what,
         signal,
         // Nothing is answered before the container writes its first line.
         timeoutMs: silentMs,
         budgetMs: 0,
       })
-      let rest = ''
-      const decoder = new StringDecoder('utf8')
-      for await (const chunk of body as AsyncIterable<Buffer>) {
-        const text = rest + decoder.write(chunk)
-        const end = text.lastIndexOf('\n') + 1
-        rest = text.slice(end).slice(-longestLine)
-        yield* linesOf(text.slice(0, end))
+      try {
+        for await (const lines of piecesOf(body)) yield* linesOf(lines)
+      } catch (error) {
+        throw unreachable(what, transport.server, error)
+      } finally {
+        body.destroy()
       }
-      yield* linesOf(rest)
     },
     async review(verb, group, resource, subresource, { signal, clusterWide } = {}) {
       const { status } = await call<V1SelfSubjectAccessReview>({
@@ -350,6 +349,19 @@ export function createApi(connection: Connection, options: ApiOptions): Api {
       ),
     portForward: (pod, port) => forwardPort({ connection, namespace, pod, port, timeoutMs, log }),
   }
+}
+
+/** Whole lines, as many as have come. */
+async function* piecesOf(body: AsyncIterable<Buffer>): AsyncGenerator<string> {
+  const decoder = new StringDecoder('utf8')
+  let rest = ''
+  for await (const chunk of body) {
+    const text = rest + decoder.write(chunk)
+    const end = text.lastIndexOf('\n') + 1
+    rest = text.slice(end).slice(-longestLine)
+    yield text.slice(0, end)
+  }
+  yield rest
 }
 
 /** Of a line that was written over and over, such as a progress bar, what was to be seen at its end. */
