@@ -13,8 +13,7 @@ const inShort = (event: Seen): string | undefined => {
     case 'fact':
       return `fact ${event.fact.type}`
     case 'admitted':
-    case 'finished':
-      return `${event.type} ${event.id}`
+      return `admitted ${event.id}`
     default:
       return undefined
   }
@@ -26,7 +25,8 @@ test('a whole cold start is seen in order, with the reason of each step', async 
   expect(await contentOf(await ask(program, 'a', {}, { headers: { 'x-request-id': 'one' } }))).toBe(
     '[a] you said: hi',
   )
-  await watcher.until((event) => event.type === 'finished')
+  await watcher.until((event) => event.type === 'transition' && event.to === 'ready.quiet')
+  await watcher.until((event) => event.type === 'finished' && event.id === 'one')
   expect(watcher.seen.slice(0, 2)).toMatchObject([
     { type: 'hello', backends: ['vllm'], missed: false },
     { type: 'snapshot', backend: { name: 'vllm', state: 'cold' } },
@@ -40,7 +40,6 @@ test('a whole cold start is seen in order, with the reason of each step', async 
     'admitted one',
     'scalingUp → ready.serving: bring replicas up is done',
     'ready.serving → ready.quiet: demand changed and the gate is open and no lease is out',
-    'finished one',
   ])
 })
 
@@ -53,6 +52,8 @@ test('who comes back with Last-Event-ID gets exactly what it missed, then how th
   first.leave()
   await expect(first.ended).rejects.toThrow()
   await ask(program, 'b')
+  const isQuiet = (event: Seen) => event.type === 'transition' && event.to === 'ready.quiet'
+  await all.until((event) => isQuiet(event) && 'model' in event && event.model === 'b')
   await all.until((event) => event.type === 'finished' && event.model === 'b')
   const again = await watch(program, '', { 'last-event-id': had.lastEventId })
   const isEvent = ({ type }: Seen) => type !== 'hello' && type !== 'snapshot'
@@ -88,7 +89,9 @@ test('a failed start is told with its reason, and what is refused for it', async
 })
 
 test('a snapshot follows each change, and changed manifests are told', async () => {
-  const program = await startProgram({ models: { a: simulating({ itl: '10ms' }) } })
+  const program = await startProgram({
+    models: { a: simulating({ loadTime: '600ms', itl: '10ms' }) },
+  })
   const watcher = await watch(program)
   const long = stream(program, 'a', 100)
   await watcher.until((event) => event.type === 'snapshot' && event.backend.waiting.length === 1)

@@ -51,9 +51,11 @@ test('operators see who is answered and who waits, and cancel either', async () 
 test('what was is told: which model was where, and who waited for it', async () => {
   const program = await startProgram()
   const since = new Date().toISOString()
+  const untilQuiet = () => program.untilBackend(({ state }) => state === 'ready.quiet')
   await Promise.all([ask(program, 'a'), ask(program, 'a')])
+  await untilQuiet()
   await ask(program, 'b')
-  await program.untilBackend(({ state }) => state === 'ready.quiet')
+  await untilQuiet()
   const { backends, waits } = await read<HistoryAnswer>(program, 'history')
   expect(backends).toMatchObject([{ backend: 'vllm' }])
   const { spans } = backends[0]!

@@ -1,9 +1,12 @@
 import type { V1ContainerStatus, V1Pod } from '@kubernetes/client-node'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { ApiFault, type Api } from '../../../../src/drivers/kubernetes/api/index.ts'
 import { readPodLogs } from '../../../../src/drivers/kubernetes/pod-logs.ts'
 import type { World } from '../../../../src/drivers/kubernetes/world.ts'
+import { drive, finish, standStill } from './driving.ts'
 import { fakeServer } from './api/fake-server.ts'
+
+vi.mock('node:timers/promises', () => import('./delays.ts'))
 
 const at = (minute: number) => new Date(Date.UTC(2026, 4, 1, 12, minute))
 
@@ -135,4 +138,18 @@ it('a log that is followed comes line by line, whatever the pieces', async () =>
   )
   expect(lines).toEqual(['one', 'two', 'Loading 99%', 'end'])
   expect(asked[0]?.url.search).toBe('?container=vllm&tailLines=7&follow=true')
+})
+
+describe('a driver', () => {
+  standStill()
+
+  it('reads the log of the pod that it sees', async () => {
+    const { cluster, driver, ensure } = await drive()
+    await finish(ensure('a'))
+    cluster.scale(1)
+    const name = cluster.makePod({ port: 1 }).metadata!.name!
+    cluster.logs.set(name, ['loading', 'loaded'])
+    const lines = driver.readLog!('vllm', { lines: 9, follow: false }, new AbortController().signal)
+    expect(await finish(Array.fromAsync(lines))).toEqual(['loading', 'loaded'])
+  })
 })
