@@ -5,7 +5,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { main } from '../src/cli/main.ts'
-import type { Terminal } from '../src/cli/terminal.ts'
+import { pipeTerminal } from '../src/cli/terminal.ts'
 import { dashboard } from './monitoring/dashboard.ts'
 
 interface Example {
@@ -120,17 +120,14 @@ async function textOf({ about, words, models = [] }: Example): Promise<string> {
 
 async function outputOf(argv: readonly string[]): Promise<string> {
   let text = ''
-  const terminal: Terminal = {
-    env: {},
-    isInteractive: false,
+  const terminal = pipeTerminal({
     print: (printed) => {
       text += `${printed}\n`
     },
     say: (said) => {
       throw new Error(said)
     },
-    pause: () => Promise.resolve(),
-  }
+  })
   await main(argv, terminal)
   return text
 }

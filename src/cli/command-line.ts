@@ -1,4 +1,5 @@
 import type { CAC } from 'cac'
+import { UsageError } from './failure.ts'
 
 /**
  * What is wrong with a parsed command line, with the nearest name that exists; undefined when nothing.
@@ -36,6 +37,20 @@ export function optionText(cli: CAC, flag: string): string | undefined {
   if (last === -1) return undefined
   const arg = args[last] ?? ''
   return arg === flag ? args[last + 1] : arg.slice(flag.length + 1)
+}
+
+/** An argument as it was typed: cac makes a number of what looks like one, such as `0123` or `1e9`. */
+export function argumentText(cli: CAC, value: unknown): string {
+  if (typeof value !== 'number') return String(value)
+  return cli.rawArgs.slice(2).find((arg) => Number(arg) === value) ?? String(value)
+}
+
+/** The whole number given to an option; throws `UsageError` for anything else. */
+export function wholeNumber(cli: CAC, flag: string): number | undefined {
+  const given = optionText(cli, flag)
+  if (given === undefined) return undefined
+  if (/^\d{1,9}$/.test(given)) return Number(given)
+  throw new UsageError(`${flag}: ${given} is no whole number`)
 }
 
 /** Imported only here: a command line without mistakes need not wait for the configuration. */

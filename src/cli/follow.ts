@@ -2,10 +2,13 @@ import type { BackendStatus, StatusAnswer } from '../operations/index.ts'
 import { blockingLines, doing, failureLines } from './backend-words.ts'
 import { CommandFailed } from './failure.ts'
 import type { RunningInstance } from './running-instance.ts'
+import { cut, plain } from './screen/index.ts'
 import type { Terminal } from './terminal.ts'
 
 /** Often enough for a person who watches; a status costs the instance next to nothing. */
 const pollMs = 250
+/** So many looks in a row at backends that rest mean that none of them will do it any more. */
+const lookedInVain = 20
 
 export interface Goal {
   /** The backends whose doings are told. */
@@ -18,7 +21,7 @@ export interface Goal {
 /**
  * Watches until the goal is reached and tells what happens meanwhile: on a terminal in one line that
  * is written over, else a line for each change. Throws `CommandFailed` with the reason when the start
- * of the goal's model fails after `before`.
+ * of the goal's model fails after `before`, or nothing works on the goal any more.
  */
 export async function follow(
   instance: Pick<RunningInstance, 'status'>,
@@ -28,14 +31,17 @@ export async function follow(
 ): Promise<StatusAnswer> {
   const tell = teller(terminal)
   const known = new Set(failuresOf(before, goal.model).map(({ at }) => at))
+  let inVain = 0
   try {
     for (;;) {
       const status = await instance.status()
       const failure = failuresOf(status, goal.model).find(({ at }) => !known.has(at))
-      if (failure) throw new CommandFailed(failureLines(failure).join('\n'))
+      if (failure) throw new CommandFailed(failureLines(failure).map(plain).join('\n'))
       if (goal.reached(status.backends)) return status
       if (status.shuttingDown) throw new CommandFailed('vllm-chill is shutting down.')
       const concerned = status.backends.filter((backend) => goal.concerns(backend))
+      inVain = concerned.length === 0 && status.backends.every(isAtRest) ? inVain + 1 : 0
+      if (inVain === lookedInVain) throw new CommandFailed(whyInVain(goal, status))
       tell.now(concerned)
       await terminal.pause(pollMs)
     }
@@ -44,19 +50,34 @@ export async function follow(
   }
 }
 
+function isAtRest({ state, target }: BackendStatus): boolean {
+  return target === undefined && /^(cold|ready)(\.|$)/.test(state)
+}
+
+function whyInVain({ model }: Goal, { backends }: StatusAnswer): string {
+  const doings = backends.map((backend) => `${backend.name}: ${doing(backend)}`)
+  const what = model === undefined ? 'Nothing works on it' : `No backend turns to ${model}`
+  return [
+    `${what}; another command or a change of its manifest may have come in between.`,
+    ...doings.map(plain),
+  ].join('\n')
+}
+
 function failuresOf(status: StatusAnswer, model: string | undefined) {
   return status.backends
     .flatMap(({ failures }) => failures)
     .filter((failure) => failure.model === model)
 }
 
-function teller({ isInteractive, say }: Terminal) {
+function teller({ isInteractive, say, sayColumns }: Terminal) {
   const told = new Set<string>()
   let width = 0
   return {
     now(backends: readonly BackendStatus[]) {
       if (isInteractive) {
-        const line = backends.map((backend) => `${backend.name}: ${doing(backend)}`).join(' · ')
+        const words = backends.map((backend) => `${backend.name}: ${doing(backend)}`).join(' · ')
+        // A line that wraps, or fills the last column of some terminals, cannot be written over.
+        const line = cut(plain(words), (sayColumns() ?? Infinity) - 1)
         say(`\r${line.padEnd(width)}`)
         width = line.length
         return
@@ -64,7 +85,7 @@ function teller({ isInteractive, say }: Terminal) {
       for (const { key, line } of backends.flatMap(news)) {
         if (told.has(key)) continue
         told.add(key)
-        say(`${line}\n`)
+        say(`${plain(line)}\n`)
       }
     },
     end() {

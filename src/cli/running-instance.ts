@@ -1,21 +1,30 @@
 import type { CAC, Command } from 'cac'
 import type { CommandAnswer, ModelsAnswer, StatusAnswer } from '../operations/index.ts'
 import { optionText } from './command-line.ts'
-import { CommandFailed, UsageError } from './failure.ts'
+import { UsageError } from './failure.ts'
+import {
+  ask,
+  openStream,
+  type Place,
+  type StreamOptions,
+  type TextStream,
+} from './instance-calls.ts'
 
 const defaultUrl = 'http://127.0.0.1:8080'
-/** Its answers come from memory; whatever takes longer does not work. */
-const answerTimeoutMs = 10_000
 
 /** A vllm-chill that runs somewhere, through its operators' API. All calls throw `CommandFailed`. */
 export interface RunningInstance {
   readonly url: string
   status(): Promise<StatusAnswer>
   models(): Promise<ModelsAnswer>
-  command(
-    path: 'models/switch' | 'operations/start' | 'operations/stop',
-    body: object,
-  ): Promise<CommandAnswer>
+  /** Any other answer in JSON, such as of `stats`. */
+  read<T extends object>(path: string, timeoutMs?: number): Promise<T>
+  /** An answer that is no JSON, as a whole. */
+  readText(path: string): Promise<string>
+  /** Has the work begun behind the answer. */
+  command(path: string, body: object): Promise<CommandAnswer>
+  /** Text as it comes, such as of `events`. */
+  stream(path: string, options?: StreamOptions): Promise<TextStream>
 }
 
 /** The options of every command that talks to a running instance. */
@@ -30,81 +39,33 @@ export function runningInstance(
   cli: CAC,
   env: Record<string, string | undefined>,
 ): RunningInstance {
-  const url = optionText(cli, '--url') ?? (env['VLLM_CHILL_URL'] || defaultUrl)
-  const token = optionText(cli, '--token') ?? env['VLLM_CHILL_OPERATIONS_TOKEN']
+  return instanceAt({ url: optionText(cli, '--url'), token: optionText(cli, '--token') }, env)
+}
+
+/** Where the flags say, or the environment, or by default. */
+export function instanceAt(
+  flags: { readonly url?: string | undefined; readonly token?: string | undefined },
+  env: Record<string, string | undefined>,
+): RunningInstance {
+  const url = flags.url ?? (env['VLLM_CHILL_URL'] || defaultUrl)
+  const token = flags.token ?? env['VLLM_CHILL_OPERATIONS_TOKEN']
   if (!URL.canParse(url) || !['http:', 'https:'].includes(new URL(url).protocol)) {
     throw new UsageError(`"${url}" is no URL; write it like ${defaultUrl}`)
   }
-  const base = url.replace(/\/+$/, '')
-  const call = async <T>(path: string, body?: object): Promise<T> =>
-    (await ask(base, `/proxy/${path}`, token || undefined, body)) as T
+  const place: Place = { base: url.replace(/\/+$/, ''), token: token || undefined }
   return {
-    url: base,
-    status: () => call('status'),
-    models: () => call('models'),
-    command: (path, body) => call(path, body),
+    url: place.base,
+    status: async () => (await ask(place, 'status')) as StatusAnswer,
+    models: async () => (await ask(place, 'models')) as ModelsAnswer,
+    read: async <T extends object>(path: string, timeoutMs?: number) =>
+      (await ask(place, path, undefined, timeoutMs)) as T,
+    readText: async (path) => {
+      const stream = await openStream(place, path)
+      let text = ''
+      for await (const part of stream) text += part
+      return text
+    },
+    command: async (path, body) => (await ask(place, path, body)) as CommandAnswer,
+    stream: (path, options) => openStream(place, path, options),
   }
-}
-
-async function ask(
-  base: string,
-  path: string,
-  token: string | undefined,
-  body?: object,
-): Promise<unknown> {
-  const headers = {
-    ...(token !== undefined && { authorization: `Bearer ${token}` }),
-    ...(body && { 'content-type': 'application/json' }),
-  }
-  let response: Response
-  let text: string
-  try {
-    response = await fetch(base + path, {
-      headers,
-      signal: AbortSignal.timeout(answerTimeoutMs),
-      ...(body && { method: 'POST', body: JSON.stringify(body) }),
-    })
-    text = await response.text()
-  } catch (error) {
-    throw new CommandFailed(whyUnreachable(base, error), { cause: error })
-  }
-  const answer = parse(text)
-  if (answer === undefined || (!response.ok && !('error' in answer))) {
-    throw new CommandFailed(
-      `${base} answers, but not as vllm-chill does (${path}: HTTP ${response.status}).`,
-    )
-  }
-  if (!response.ok) throw new CommandFailed(whyRefused(response.status, answer, token))
-  return answer
-}
-
-function parse(text: string): object | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === 'object' && value !== null ? value : undefined
-  } catch {
-    return undefined
-  }
-}
-
-function whyUnreachable(base: string, error: unknown): string {
-  if (error instanceof Error && error.name === 'TimeoutError') {
-    return `${base} does not answer within ${answerTimeoutMs / 1000} s.`
-  }
-  const cause =
-    error instanceof Error ? (error.cause as NodeJS.ErrnoException | undefined) : undefined
-  if (cause?.code === 'ECONNREFUSED') {
-    return `Nothing listens at ${base}. Is vllm-chill running? Say where with --url or VLLM_CHILL_URL.`
-  }
-  return `${base} cannot be reached: ${cause?.message ?? String(error)}`
-}
-
-function whyRefused(status: number, answer: object, token: string | undefined): string {
-  const { error } = answer as { error: { message?: string } | string }
-  const message = typeof error === 'string' ? error : (error.message ?? `HTTP ${status}`)
-  const hint =
-    status === 403
-      ? ` (${token === undefined ? 'no token was given; use' : 'a token was given with'} --token or VLLM_CHILL_OPERATIONS_TOKEN)`
-      : ''
-  return message + hint
 }

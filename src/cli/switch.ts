@@ -1,5 +1,6 @@
 import type { CAC } from 'cac'
 import type { BackendStatus, CommandAnswer, StatusAnswer } from '../operations/index.ts'
+import { argumentText } from './command-line.ts'
 import { follow, type Goal } from './follow.ts'
 import { runningInstance, withInstanceOptions } from './running-instance.ts'
 import { inWords } from './table.ts'
@@ -15,13 +16,14 @@ export function registerSwitch(cli: CAC, terminal: Terminal): void {
   withInstanceOptions(cli.command('switch <model>', 'Load this model, after what runs has ended'))
     .option('--no-wait', 'Return once the command is accepted')
     .example('  $ vllm-chill switch qwen3-coder-30b-fp8')
-    .action(async (model: unknown, options: CommandOptions) => {
+    .action(async (given: unknown, options: CommandOptions) => {
+      const model = argumentText(cli, given)
       const instance = runningInstance(cli, terminal.env)
       const before = await instance.status()
-      const answer = await instance.command('models/switch', { model_id: String(model) })
+      const answer = await instance.command('models/switch', { model_id: model })
       if (!options.wait) return printAccepted(answer, options, terminal)
       const started = performance.now()
-      const goal = loaded(answer.model ?? String(model))
+      const goal = loaded(answer.model ?? model)
       const status = await follow(instance, goal, before, terminal)
       const where = status.backends.find((backend) => isReadyWith(backend, goal.model))
       const took = inWords(performance.now() - started)
@@ -45,7 +47,7 @@ function isReadyWith({ state, model, target }: BackendStatus, wanted: string): b
 
 export function printAccepted(
   answer: CommandAnswer,
-  { json }: CommandOptions,
+  { json }: { json?: boolean },
   { print }: Terminal,
 ): void {
   print(json ? JSON.stringify(answer, null, 2) : `accepted: ${answer.message}`)

@@ -1,16 +1,11 @@
-/** Columns of equal width under their headings, two spaces apart; no trailing spaces. */
+import { columnsText } from './screen/index.ts'
+
+/** Columns under their headings, two spaces apart, each as wide as its widest cell. */
 export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = headings.map((heading, column) =>
-    Math.max(heading.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  return columnsText(
+    headings.map((heading) => ({ heading })),
+    rows,
   )
-  return [headings, ...rows]
-    .map((row) =>
-      row
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n')
 }
 
 /** `850 ms`, `34 s`, `5 min 12 s`, `3 h 4 min`, `2 d 1 h`. */
@@ -27,4 +22,22 @@ export function inWords(ms: number): string {
 
 function pair(big: number, bigUnit: string, small: number, smallUnit: string): string {
   return `${big} ${bigUnit}${small > 0 ? ` ${small} ${smallUnit}` : ''}`
+}
+
+/** `312 B`, `1.5 kB`, `34 MB`. */
+export function inBytes(bytes: number): string {
+  return bytes < 1000 ? `${Math.round(bytes)} B` : short(bytes, ['kB', 'MB', 'GB', 'TB', 'PB'])
+}
+
+/** `7`, `950`, `1.2 k`, `34 M`: three digits at most, and no more than are known. */
+export function inShort(count: number): string {
+  if (count >= 1000) return short(count, ['k', 'M', 'G', 'T'])
+  return count >= 100 || Number.isInteger(count) ? String(Math.round(count)) : count.toPrecision(2)
+}
+
+function short(count: number, units: readonly string[]): string {
+  let rest = count / 1000
+  let index = 0
+  for (; rest >= 999.5 && index < units.length - 1; index++) rest /= 1000
+  return `${rest < 9.95 ? rest.toFixed(1) : Math.round(rest)} ${units[index]}`
 }

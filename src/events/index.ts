@@ -1,3 +1,3 @@
 export { createEventHub, type EventHub } from './hub.ts'
 export { createHistory } from './history.ts'
-export type { EventType, StreamEvent } from './types.ts'
+export type { EventType, FactEvent, StreamEvent } from './types.ts'

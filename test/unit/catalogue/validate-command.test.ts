@@ -3,19 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { cac } from 'cac'
 import { describe, expect, test } from 'vitest'
+import { pipeTerminal } from '../../../src/cli/terminal.ts'
 import { registerValidate } from '../../../src/cli/validate.ts'
 import { manifestText } from './manifest.ts'
 
 async function run(...words: string[]): Promise<{ code: unknown; text: string }> {
   const printed: string[] = []
   const cli = cac('vllm-chill')
-  registerValidate(cli, {
-    env: {},
-    isInteractive: false,
-    print: (text) => printed.push(text),
-    say: () => {},
-    pause: async () => {},
-  })
+  registerValidate(cli, pipeTerminal({ print: (text) => printed.push(text) }))
   cli.parse(['node', 'vllm-chill', 'validate', ...words], { run: false })
   const code: unknown = await cli.runMatchedCommand()
   return { code, text: printed.join('\n') }

@@ -4,18 +4,13 @@ import { join } from 'node:path'
 import { cac } from 'cac'
 import { describe, expect, test } from 'vitest'
 import { registerConfig } from '../../../src/cli/config.ts'
+import { pipeTerminal } from '../../../src/cli/terminal.ts'
 import { ConfigError, loadSettings, reportSettings } from '../../../src/config/index.ts'
 
 function run(words: string[], env: Record<string, string> = {}): string {
   const printed: string[] = []
   const cli = cac('vllm-chill')
-  registerConfig(cli, {
-    env,
-    isInteractive: false,
-    print: (text) => printed.push(text),
-    say: () => {},
-    pause: async () => {},
-  })
+  registerConfig(cli, pipeTerminal({ env, print: (text) => printed.push(text) }))
   cli.parse(['node', 'vllm-chill', 'config', ...words], { run: false })
   cli.runMatchedCommand()
   return printed.join('\n')

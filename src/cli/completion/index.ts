@@ -1,0 +1,2 @@
+export { answerShell } from './answer-shell.ts'
+export { scripts, shells } from './scripts.ts'

@@ -1,0 +1,6 @@
+export { columnsText, cut, type Column } from './columns.ts'
+export { folded } from './folded.ts'
+export { openLiveView } from './live-view.ts'
+export { noPaint, paintFor, type Paint } from './paint.ts'
+export { plain } from './plain.ts'
+export { processScreen, type Screen } from './screen.ts'
