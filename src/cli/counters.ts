@@ -63,7 +63,8 @@ export function countersOf(now: Look, before: Look | undefined): Counters {
     // A counter that has fallen belongs to another run.
     return { total, perSecond: seconds > 0 && grown >= 0 ? grown / seconds : undefined }
   }
-  const counter = (name: string) => known(name) ?? { total: 0, perSecond: undefined }
+  const none = { total: 0, perSecond: before && 0 }
+  const counter = (name: string) => known(name) ?? none
   const lag = (statistic: string) =>
     metrics.sum('vllm_chill_event_loop_lag_seconds', { statistic }) ?? 0
   const promptTokens = known('vllm_chill_prompt_tokens_total')

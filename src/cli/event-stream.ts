@@ -24,9 +24,6 @@ export interface EventsWanted {
   readonly types?: readonly string[] | undefined
 }
 
-/** The instance does not tell its events: an older one, or a proxy on the way that cuts them. */
-export class NoEvents extends CommandFailed {}
-
 /** What has happened so far; ends when the last of it is told. */
 export async function* pastEvents(
   instance: RunningInstance,
@@ -82,7 +79,7 @@ async function* eventsAt(
   const parameters = new URLSearchParams(query).toString()
   const stream = await instance.stream(`events${parameters && `?${parameters}`}`, options)
   if (!stream.contentType.startsWith('text/event-stream')) {
-    throw new NoEvents(`${instance.url} does not tell its events.`)
+    throw new CommandFailed(`${instance.url} does not tell its events.`)
   }
   const told: ToldEvent[] = []
   const parser = createParser({

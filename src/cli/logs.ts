@@ -23,7 +23,7 @@ export function registerLogs(cli: CAC, terminal: Terminal): void {
         ...(follow && { follow: 'true' }),
       })
       const signal = follow ? terminal.interruption() : undefined
-      const stream = await instance.stream(`backends/logs?${query}`, { signal })
+      const stream = await instance.stream(`backends/logs?${query.toString()}`, { signal })
       // On a terminal, what others wrote must not steer it; in a pipe it is theirs as it is.
       const shown = terminal.screen ? plain : (line: string) => line
       try {

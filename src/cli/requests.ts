@@ -1,30 +1,10 @@
 import type { CAC } from 'cac'
+import type { CancelAnswer, RequestsAnswer } from '../operations/index.ts'
 import { argumentText } from './command-line.ts'
 import { runningInstance, withInstanceOptions } from './running-instance.ts'
 import { columnsText } from './screen/index.ts'
 import { inBytes, inWords } from './table.ts'
-import { printAccepted } from './switch.ts'
 import type { Terminal } from './terminal.ts'
-
-/** `GET /proxy/requests`: no prompt is in it. */
-interface RequestsAnswer {
-  readonly inFlight: readonly {
-    readonly id: string
-    readonly model: string
-    readonly path: string
-    readonly backend: string
-    readonly sinceMs: number
-    /** Before that. */
-    readonly waitedMs: number
-  }[]
-  readonly waiting: readonly {
-    readonly id: string
-    readonly model: string
-    readonly path: string
-    readonly sinceMs: number
-    readonly bytes: number
-  }[]
-}
 
 export function registerRequests(cli: CAC, terminal: Terminal): void {
   withInstanceOptions(cli.command('requests', 'List what is in flight and what waits'))
@@ -41,14 +21,17 @@ export function registerCancel(cli: CAC, terminal: Terminal): void {
     cli.command('cancel <id>', 'Cut a request in flight, or refuse one that waits'),
   )
     .example('  $ vllm-chill cancel 0f9c4d1e')
-    .action(async (given: unknown, options: { json?: boolean }) => {
+    .action(async (given: unknown, { json }: { json?: boolean }) => {
       const id = argumentText(cli, given)
       const instance = runningInstance(cli, terminal.env)
-      printAccepted(await instance.command('requests/cancel', { id }), options, terminal)
+      const answer = await instance.command<CancelAnswer>('requests/cancel', { id })
+      const several = answer.cancelled > 1 ? `, ${answer.cancelled} of that id` : ''
+      terminal.print(json ? JSON.stringify(answer, null, 2) : `cancelled: ${id}${several}`)
     })
 }
 
-function requestsText({ inFlight, waiting }: RequestsAnswer, columns: number | undefined): string {
+function requestsText(answer: RequestsAnswer, columns: number | undefined): string {
+  const { inFlight, waiting, counts } = answer
   if (inFlight.length + waiting.length === 0) return 'Nothing is in flight and nothing waits.'
   const rows = [
     ...inFlight.map(({ id, backend, model, path, sinceMs, waitedMs }) => [
@@ -70,7 +53,8 @@ function requestsText({ inFlight, waiting }: RequestsAnswer, columns: number | u
       path,
     ]),
   ]
-  return columnsText(
+  const hidden = counts.inFlight + counts.waiting - rows.length
+  const table = columnsText(
     [
       { heading: 'ID' },
       { heading: 'WHAT', worth: 5 },
@@ -83,4 +67,5 @@ function requestsText({ inFlight, waiting }: RequestsAnswer, columns: number | u
     rows,
     columns,
   )
+  return hidden > 0 ? `${table}\n… and ${hidden} more` : table
 }

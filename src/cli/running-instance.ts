@@ -21,8 +21,8 @@ export interface RunningInstance {
   read<T extends object>(path: string, timeoutMs?: number): Promise<T>
   /** An answer that is no JSON, as a whole. */
   readText(path: string): Promise<string>
-  /** Has the work begun behind the answer. */
-  command(path: string, body: object): Promise<CommandAnswer>
+  /** Accepted; the work has begun behind the answer. */
+  command<T extends object = CommandAnswer>(path: string, body: object): Promise<T>
   /** Text as it comes, such as of `events`. */
   stream(path: string, options?: StreamOptions): Promise<TextStream>
 }
@@ -65,7 +65,8 @@ export function instanceAt(
       for await (const part of stream) text += part
       return text
     },
-    command: async (path, body) => (await ask(place, path, body)) as CommandAnswer,
+    command: async <T extends object>(path: string, body: object) =>
+      (await ask(place, path, body)) as T,
     stream: (path, options) => openStream(place, path, options),
   }
 }

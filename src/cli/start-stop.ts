@@ -9,8 +9,8 @@ import type { Terminal } from './terminal.ts'
 
 export function registerStart(cli: CAC, terminal: Terminal): void {
   withInstanceOptions(cli.command('start', 'Let a stopped backend come up again'))
-    .option('--backend <name>', 'This backend only')
-    .option('--model <name>', 'Load this model now')
+    .option('--backend <backend>', 'This backend only')
+    .option('--model <model>', 'Load this model now')
     .option('--no-wait', 'Return once the command is accepted')
     .example('  $ vllm-chill start --backend gpu0')
     .example('  $ vllm-chill start --model qwen3-coder-30b-fp8')
@@ -23,8 +23,8 @@ export function registerStart(cli: CAC, terminal: Terminal): void {
 
 export function registerStop(cli: CAC, terminal: Terminal): void {
   withInstanceOptions(cli.command('stop', 'Give the GPU back, after what runs has ended'))
-    .option('--backend <name>', 'This backend only')
-    .option('--model <name>', 'Only where this model is')
+    .option('--backend <backend>', 'This backend only')
+    .option('--model <model>', 'Only where this model is')
     .option('--hold', 'Stay down until `vllm-chill start`, whoever asks')
     .option('--no-wait', 'Return once the command is accepted')
     .example('  $ vllm-chill stop --backend gpu0 --hold')

@@ -73,12 +73,10 @@ function withBackend(backends: readonly BackendStatus[], next: BackendStatus): B
 }
 
 function later(backend: BackendStatus, ms: number): BackendStatus {
-  const { progress, blocking, waiting, failures } = backend
-  return {
-    ...backend,
-    ...(progress && { progress: { ...progress, elapsedMs: progress.elapsedMs + ms } }),
-    blocking: blocking.map((one) => ({ ...one, sinceMs: one.sinceMs + ms })),
-    waiting: waiting.map((one) => ({ ...one, oldestMs: one.oldestMs + ms })),
-    failures: failures.map((one) => ({ ...one, retryInMs: Math.max(0, one.retryInMs - ms) })),
-  }
+  const aged = structuredClone(backend)
+  if (aged.progress) aged.progress.elapsedMs += ms
+  for (const one of aged.blocking) one.sinceMs += ms
+  for (const one of aged.waiting) one.oldestMs += ms
+  for (const one of aged.failures) one.retryInMs = Math.max(0, one.retryInMs - ms)
+  return aged
 }

@@ -1,4 +1,4 @@
-import { followEvents, NoEvents } from './event-stream.ts'
+import { followEvents } from './event-stream.ts'
 import { CommandFailed } from './failure.ts'
 import { Refused } from './instance-calls.ts'
 import type { RunningInstance } from './running-instance.ts'
@@ -37,8 +37,8 @@ export async function watchStatus(
 }
 
 interface Shown {
-  changed(): void
-  end(): void
+  readonly changed: () => void
+  readonly end: () => void
 }
 
 function onScreen(board: StatusBoard, terminal: Terminal): Shown {
@@ -87,16 +87,17 @@ async function keepUpToDate(
   signal: AbortSignal,
   changed: () => void,
 ): Promise<void> {
+  let isTold = false
   try {
     for await (const event of followEvents(instance, { types }, signal, terminal)) {
+      isTold = true
       board.take(event)
       if (event.type === 'hello') await renewProblems(instance, board)
       changed()
     }
   } catch (error) {
-    const tellsNone =
-      error instanceof NoEvents || (error instanceof Refused && error.status === 404)
-    if (!tellsNone) throw error
+    // An older one, too many who read already, or a proxy on the way that waits for the end.
+    if (isTold || !(error instanceof CommandFailed)) throw error
     await poll(instance, board, terminal, signal, changed)
   }
 }

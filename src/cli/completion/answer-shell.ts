@@ -1,3 +1,4 @@
+import type { ModelsAnswer, RequestsAnswer, StatusAnswer } from '../../operations/index.ts'
 import { instanceAt } from '../running-instance.ts'
 import type { Terminal } from '../terminal.ts'
 import { candidatesFor, type Candidate, type Names } from './candidates.ts'
@@ -60,26 +61,25 @@ function quoted(word: string): string {
 }
 
 function namesAt(flags: { url?: string; token?: string }, { env }: Terminal): Names {
-  const ask = async <T extends object>(path: string, namesIn: (answer: T) => readonly string[]) => {
+  const ask = async <T extends object>(path: string): Promise<Partial<T>> => {
     try {
-      return namesIn(await instanceAt(flags, env).read<T>(path, patienceMs))
+      return await instanceAt(flags, env).read<T>(path, patienceMs)
     } catch {
-      return []
+      return {}
     }
   }
   return {
-    models: () =>
-      ask<{ models: { name: string; aliases: string[] }[] }>('models', ({ models }) =>
-        models.flatMap(({ name, aliases }) => [name, ...aliases]),
-      ),
-    backends: () =>
-      ask<{ backends: { name: string }[] }>('status', ({ backends }) =>
-        backends.map(({ name }) => name),
-      ),
-    requests: () =>
-      ask<{ inFlight: { id: string }[]; waiting: { id: string }[] }>(
-        'requests',
-        ({ inFlight, waiting }) => [...inFlight, ...waiting].map(({ id }) => id),
-      ),
+    models: async () => {
+      const { models = [] } = await ask<ModelsAnswer>('models')
+      return models.flatMap(({ name, aliases }) => [name, ...aliases])
+    },
+    backends: async () => {
+      const { backends = [] } = await ask<StatusAnswer>('status')
+      return backends.map(({ name }) => name)
+    },
+    requests: async () => {
+      const { inFlight = [], waiting = [] } = await ask<RequestsAnswer>('requests')
+      return [...inFlight, ...waiting].map(({ id }) => id)
+    },
   }
 }

@@ -35,12 +35,12 @@ export async function candidatesFor(
   const names = namesAt(given.place)
   if (given.open !== undefined) return await values(given.open, names)
   if (current.startsWith('-')) {
-    const [flag = '', value] = split(current)
+    const [flag, value] = split(current)
     if (value === undefined) return flagsOf(cli, command, given.flags)
     const option = optionOf(cli, command, flag)
     const chosen = option?.placeholder === undefined ? [] : await values(option.placeholder, names)
     if (chosen === 'files') return 'files'
-    return chosen.map((one) => ({ ...one, word: `${flag}=${one.word}` }))
+    return chosen.map(({ word }) => ({ word: `${flag}=${word}` }))
   }
   const argument = command.args[given.words] ?? command.args.find(({ variadic }) => variadic)
   return argument ? await values(argument.value, names) : []
@@ -70,7 +70,7 @@ function read(cli: CAC, command: Command, words: readonly string[]): Given {
       place[open.flag] = word
       open = undefined
     } else if (word.startsWith('-')) {
-      const [flag = '', value] = split(word)
+      const [flag, value] = split(word)
       const option = optionOf(cli, command, flag)
       flags.add(flag)
       if (value !== undefined) place[flag] = value

@@ -1,4 +1,3 @@
-import cliTruncate from 'cli-truncate'
 import stringWidth from 'string-width'
 import { plain } from './plain.ts'
 
@@ -31,13 +30,16 @@ export function columnsText(
   })
   const shown = worthShowing(table, width)
   const widths = cutDown(shown, Math.max(0, widthOf(shown) - width))
+  const mayPaint = widthOf(shown, 'least') <= width
   const line = (cellOf: (column: (typeof shown)[number]) => string, isHeading = false) => {
     const cells = shown.map((column, index) => {
       const cell = cut(cellOf(column), widths[index])
       const space = ' '.repeat((widths[index] ?? 0) - stringWidth(cell))
-      return (isHeading ? cell : (column.paint?.(cell) ?? cell)) + space
+      const painted = mayPaint && !isHeading ? column.paint?.(cell) : undefined
+      return (painted ?? cell) + space
     })
-    return cut(cells.join(' '.repeat(gap)).trimEnd(), width)
+    const whole = cells.join(' '.repeat(gap)).trimEnd()
+    return mayPaint ? whole : cut(whole, width)
   }
   return [
     line(({ heading }) => heading, true),
@@ -45,9 +47,18 @@ export function columnsText(
   ].join('\n')
 }
 
-/** With an ellipsis at its end where it is wider. */
+const graphemes = new Intl.Segmenter()
+
+/** A text without escape sequences, with an ellipsis at its end where it is wider. */
 export function cut(text: string, width = Infinity): string {
-  return stringWidth(text) > width ? cliTruncate(text, width) : text
+  if (stringWidth(text) <= width) return text
+  if (width < 1) return ''
+  let kept = ''
+  for (const { segment } of graphemes.segment(text)) {
+    if (stringWidth(kept + segment) > width - 1) break
+    kept += segment
+  }
+  return `${kept}…`
 }
 
 interface Measured {

@@ -8,9 +8,9 @@ const below = '\u001B[J'
 
 export interface LiveView {
   /** Draws again what `lines` says now. */
-  draw(): void
+  readonly draw: () => void
   /** Gives the terminal back as it was. */
-  close(): void
+  readonly close: () => void
 }
 
 /**

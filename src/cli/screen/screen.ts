@@ -8,7 +8,7 @@ export interface Screen {
    * Around a suspension by Ctrl-Z, so that the shell gets its own screen back and we ours; `leave` also
    * runs when the program ends in any way that lets it.
    */
-  whileHidden(hooks: { leave(): void; enter(): void }): () => void
+  whileHidden(hooks: { readonly leave: () => void; readonly enter: () => void }): () => void
 }
 
 /** Standard output, unless it leads elsewhere or cannot place a cursor. */

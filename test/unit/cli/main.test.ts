@@ -1,17 +1,8 @@
-import { createServer, type AddressInfo } from 'node:net'
 import { describe, expect, it, vi } from 'vitest'
 import manifest from '../../../package.json' with { type: 'json' }
 import { main } from '../../../src/cli/main.ts'
 import { fakeTerminal } from './terminals.ts'
-
-/** Of a server that has just closed. */
-async function unusedUrl() {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return `http://127.0.0.1:${port}`
-}
+import { unusedUrl } from './unused-url.ts'
 
 async function run(...words: string[]) {
   const terminal = fakeTerminal({ VLLM_CHILL_URL: 'http://127.0.0.1:1' })
@@ -62,7 +53,20 @@ describe('the command line', () => {
     expect(said).toBe('vllm-chill: --idle-timout: unknown flag; did you mean --idle-timeout?\n')
   })
 
-  it.each(['models', 'status', 'switch', 'start', 'stop'])('%s --help', async (command) => {
+  it.each([
+    'models',
+    'status',
+    'switch',
+    'start',
+    'stop',
+    'top',
+    'events',
+    'logs',
+    'requests',
+    'cancel',
+    'pin',
+    'unpin',
+  ])('%s --help', async (command) => {
     const { code, printed } = await run(command, '--help')
     expect(code).toBe(0)
     expect(printed).toContain(`$ vllm-chill ${command}`)
@@ -84,6 +88,12 @@ describe('the command line', () => {
     [['status', '-x'], 'unknown option -x'],
     [['status', 'extra'], '`extra`'],
     [['switch'], 'missing required args'],
+    [['cancel'], 'missing required args'],
+    [['events', '--last', 'many'], '--last: many is no whole number'],
+    [['logs', 'gpu0', '--lines=-1'], '--lines: -1 is no whole number'],
+    [['top', '--interval', '5'], '--interval: 5 is no duration'],
+    [['top', '--count', '0'], '--count'],
+    [['completion', 'csh'], 'no shell "csh" here: bash, zsh, fish'],
     [['status', '--url'], 'value is missing'],
     [['status', '--url', 'nonsense'], '"nonsense" is no URL'],
     [['status', '--url', 'ftp://host'], '"ftp://host" is no URL'],

@@ -69,6 +69,32 @@ describe('following a command', () => {
     ])
   })
 
+  it('never fills the line, as it could not be written over then', async () => {
+    const because = 'shard 2 of 4 from a very slow disk'
+    const progress = { phase: 'loading', detail: because, elapsedMs: 1000 }
+    const steps = [
+      answer([backendStatus({ state: 'scalingUp', progress })]),
+      answer([backendStatus()]),
+    ]
+    const terminal = fakeTerminal({}, true, { sayColumns: () => 30 })
+    const status = async () => steps.shift() ?? answer([])
+    await follow({ status }, goal, answer([]), terminal)
+    expect(terminal.said).toEqual(['\rgpu0: scalingUp, loading 1 s…', `\r${' '.repeat(29)}\r`])
+  })
+
+  it('fails when the backends rest and none of them turns to the model any more', async () => {
+    const wanted = { model: 'b', concerns: () => false, reached: () => false }
+    const busy = answer([backendStatus({ state: 'idle.scalingDown', model: 'a' })])
+    const resting = answer([backendStatus({ state: 'ready.quiet', model: 'a' })])
+    let looks = 0
+    // For as long as one is on its way to anywhere, it may still come.
+    const status = async () => (looks++ < 50 ? busy : resting)
+    await expect(follow({ status }, wanted, busy, fakeTerminal())).rejects.toThrow(
+      /^No backend turns to b; another command .*\ngpu0: ready\.quiet$/,
+    )
+    expect(looks).toBe(70)
+  })
+
   it('names who blocks a drain once, elsewhere', async () => {
     const blocking = [{ id: 'req-1', path: '/v1/completions', model: 'a', sinceMs: 2000 }]
     const draining = answer([backendStatus({ state: 'switchingModel.draining', blocking })])
