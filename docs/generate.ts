@@ -9,6 +9,7 @@ import { settingsJsonSchema } from '../src/config/index.ts'
 import { tables } from './tables.ts'
 
 const pages = [
+  'command-line.md',
   'configuration.md',
   'errors.md',
   'kubernetes-resource-management.md',
@@ -22,7 +23,8 @@ export async function staleFiles(): Promise<{ file: URL; text: string }[]> {
   const wanted = [
     ...pages.map(async (page) => {
       const file = new URL(page, import.meta.url)
-      return { file, text: await formatted(page, withTables(page, await readFile(file, 'utf8'))) }
+      const text = await withTables(page, await readFile(file, 'utf8'))
+      return { file, text: await formatted(page, text) }
     }),
     formatted(schemaFile, JSON.stringify(settingsJsonSchema())).then((text) => ({
       file: new URL(schemaFile, import.meta.url),
@@ -37,15 +39,17 @@ export async function staleFiles(): Promise<{ file: URL; text: string }[]> {
   return stale
 }
 
-function withTables(page: string, text: string): string {
-  return text.replaceAll(
-    /(<!-- generated: (\w+) -->\n)[\s\S]*?(<!-- end -->)/g,
-    (_, begin: string, name: string, end: string) => {
-      const render = tables[name]
-      if (!render) throw new Error(`${page} asks for a table "${name}" that docs/tables.ts has not`)
-      return `${begin}\n${render()}\n\n${end}`
-    },
-  )
+async function withTables(page: string, text: string): Promise<string> {
+  const places = [...text.matchAll(/(<!-- generated: ([\w ]+) -->\n)[\s\S]*?(?=<!-- end -->)/g)]
+  let filled = text
+  for (const [place, begin = '', name = ''] of places) {
+    const [table = '', ...words] = name.split(' ')
+    const render = tables[table]
+    if (!render) throw new Error(`${page} asks for a table "${name}" that docs/tables.ts has not`)
+    const wanted = `${begin}\n${await render(...words)}\n\n`
+    filled = filled.replace(place, () => wanted)
+  }
+  return filled
 }
 
 async function formatted(name: string, text: string): Promise<string> {

@@ -4,9 +4,10 @@ import { backendFields, groups, podSchema, settingsReference } from '../src/conf
 import { permissions } from '../src/installation/permissions.ts'
 import { errorCodes } from '../src/errors/index.ts'
 import { definitions } from '../src/metrics/index.ts'
+import { helpText } from './help.ts'
 
 /** What stands between `<!-- generated: NAME -->` and `<!-- end -->` in the pages, as Markdown. */
-export const tables: Readonly<Record<string, () => string>> = {
+export const tables: Readonly<Record<string, (...words: string[]) => string | Promise<string>>> = {
   settings: settingTables,
   backends: backendTable,
   pod: () => fieldTable(podSchema, 'input'),
@@ -16,6 +17,7 @@ export const tables: Readonly<Record<string, () => string>> = {
   errors: errorTable,
   metrics: metricTable,
   permissions: permissionTable,
+  help: helpText,
 }
 
 function settingTables(): string {

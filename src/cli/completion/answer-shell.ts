@@ -71,7 +71,7 @@ function namesAt(flags: { url?: string; token?: string }, { env }: Terminal): Na
   return {
     models: async () => {
       const { models = [] } = await ask<ModelsAnswer>('models')
-      return models.flatMap(({ name, aliases }) => [name, ...aliases])
+      return models.flatMap(({ name, aliases }) => [name].concat(aliases))
     },
     backends: async () => {
       const { backends = [] } = await ask<StatusAnswer>('status')

@@ -1,19 +1,9 @@
-import { execFile } from 'node:child_process'
 import { expect, test } from 'vitest'
 import type { ModelsAnswer, StatusAnswer } from '../../../src/operations/index.ts'
 import { ask, refusalOf } from './conversation.ts'
 import { simulating } from './models.ts'
-import { entry, plainEnvironment, startProgram } from './program.ts'
-
-/** A command of the program's own, as a process. */
-function run(...words: string[]): Promise<{ code: number; out: string; said: string }> {
-  return new Promise((resolve) => {
-    const options = { env: plainEnvironment }
-    execFile(process.execPath, [entry, ...words], options, (error, out, said) => {
-      resolve({ code: error ? Number(error.code) : 0, out, said })
-    })
-  })
-}
+import { run } from './command.ts'
+import { startProgram } from './program.ts'
 
 test('status, models, switch, stop and start command a running instance', async () => {
   const program = await startProgram()
