@@ -1,12 +1,13 @@
 /**
- * Writes the manifests below examples/ by the very commands that stand in their first lines, and the
- * Grafana dashboard.
+ * Writes the manifests below examples/ by the very commands that stand in their first lines, the
+ * Grafana dashboard, and the recorded trace of an office day.
  * `node examples/generate.ts` writes; with `--check` it fails when something is stale.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { main } from '../src/cli/main.ts'
 import { pipeTerminal } from '../src/cli/terminal.ts'
 import { dashboard } from './monitoring/dashboard.ts'
+import { officeDay } from './traces/office-day.ts'
 
 interface Example {
   readonly file: string
@@ -103,6 +104,7 @@ export async function staleExamples(): Promise<{ file: URL; text: string }[]> {
   const wanted = new Map<string, string>()
   for (const example of examples) wanted.set(example.file, await textOf(example))
   wanted.set('monitoring/vllm-chill.dashboard.json', `${JSON.stringify(dashboard(), null, 2)}\n`)
+  wanted.set('traces/office-day.jsonl', officeDay())
   for (const [name, text] of wanted) {
     const file = new URL(name, import.meta.url)
     const present = await readFile(file, 'utf8').catch(() => '')

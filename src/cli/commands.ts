@@ -15,6 +15,7 @@ export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   simulate: async () => (await import('./simulate.ts')).registerSimulate,
   config: async () => (await import('./config.ts')).registerConfig,
   validate: async () => (await import('./validate.ts')).registerValidate,
+  plan: async () => (await import('./plan.ts')).registerPlan,
   models: async () => (await import('./models.ts')).registerModels,
   status: async () => (await import('./status.ts')).registerStatus,
   top: async () => (await import('./top.ts')).registerTop,

@@ -2,9 +2,9 @@ import type { Model } from '../../machines/index.ts'
 import type { Catalogue, CatalogueModel } from '../catalogue/index.ts'
 
 /** Models that are there from the begin to the end; all that admission and the charts ask of them. */
-export function fixedCatalogue(models: readonly Model[], maxInFlight: number): Catalogue {
+export function fixedCatalogue(models: readonly (Model & { maxInFlight: number })[]): Catalogue {
   const known = new Map(
-    models.map((facts): [string, CatalogueModel] => [
+    models.map(({ maxInFlight, ...facts }): [string, CatalogueModel] => [
       facts.name,
       {
         name: facts.name,

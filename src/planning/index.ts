@@ -1,3 +1,8 @@
+export { loadTimes } from './load-times.ts'
 export { optimum } from './optimum.ts'
+export { plan, type Plan, type PlanOptions } from './plan.ts'
 export { exponential, seeded } from './random.ts'
 export { simulate, type Arrival, type Outcome, type Workload } from './simulation.ts'
+export type { Suggestion } from './suggestions.ts'
+export { readTrace, TraceError, type Trace, type TraceOptions } from './trace.ts'
+export type { Choices, PlannedModel, Trial, Waits } from './trials.ts'

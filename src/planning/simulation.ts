@@ -1,9 +1,12 @@
 import {
   defaultBackendSettings,
   switchPolicies,
+  type BackendSettings,
+  type Model,
   type SwitchPolicyName,
 } from '../../machines/index.ts'
-import { createAdmission, type Clock, type Lease } from '../admission/index.ts'
+import { createAdmission, type Lease } from '../admission/index.ts'
+import { BusyTime } from './busy-time.ts'
 import { fixedCatalogue } from './catalogue.ts'
 import { PlannedClock } from './clock.ts'
 import { PlannedWorld } from './world.ts'
@@ -27,6 +30,12 @@ export interface Workload {
   readonly arrivals: readonly Arrival[]
   /** The end of what is measured; who still waits then has waited until then. */
   readonly untilMs: number
+  /** Backends of one GPU each; one unless given. */
+  readonly backends?: number
+  /** Over the defaults. */
+  readonly settings?: Partial<BackendSettings>
+  /** By model; nothing is idled out unless given. */
+  readonly models?: Readonly<Record<string, Partial<Model> & { readonly maxInFlight?: number }>>
 }
 
 export interface Waited {
@@ -39,9 +48,13 @@ export interface Outcome {
   readonly policy: SwitchPolicyName
   readonly waits: readonly Waited[]
   readonly loads: number
+  /** Loads for which another model had to go. */
+  readonly switches: number
   readonly loadingMs: number
-  /** Some request held a lease. */
+  /** Some request held a lease; of several backends the sum, as below. */
   readonly servingMs: number
+  /** From the begin of a load until the GPU was free again. */
+  readonly heldMs: number
   /** Σ waiting + Σ loading, ms. */
   readonly costMs: number
   /** What must never be seen; see `PlannedWorld`. */
@@ -53,27 +66,30 @@ const unbounded = Number.MAX_SAFE_INTEGER
 /** Longer than any workload. */
 const farMs = 1e9
 
-/** Plays a workload through the real admission and the real charts on one GPU, by a simulated clock. */
+/** Plays a workload through the real admission and the real charts, by a simulated clock. */
 export async function simulate(workload: Workload, policy: SwitchPolicyName): Promise<Outcome> {
   const clock = new PlannedClock()
   const world = new PlannedWorld(clock, workload)
-  const models = Object.keys(workload.loadMs).map((name) => ({
-    name,
-    revision: '1',
-    idleTimeoutMs: farMs,
-    startTimeoutMs: farMs,
-    priority: 0,
-  }))
-  const catalogue = fixedCatalogue(models, workload.maxInFlight)
   const { maxWaitMs } = workload
-  const settings = { ...defaultBackendSettings, maxWaitMs, drainDeadlineMs: farMs }
+  const settings: BackendSettings = {
+    ...defaultBackendSettings,
+    maxWaitMs,
+    drainDeadlineMs: farMs,
+    ...workload.settings,
+  }
+  const backends = Array.from({ length: workload.backends ?? 1 }, (_, i) => ({
+    name: i === 0 ? 'gpu' : `gpu${i + 1}`,
+    models: undefined,
+    settings,
+  }))
+  let switches = 0
   const admission = createAdmission({
     driver: world,
-    catalogue,
+    catalogue: fixedCatalogue(modelsOf(workload)),
     clock,
     log: silent,
     policy: switchPolicies[policy],
-    backends: [{ name: 'gpu', models: undefined, settings }],
+    backends,
     settings: {
       hold: true,
       maxHeldPerModel: unbounded,
@@ -84,19 +100,22 @@ export async function simulate(workload: Workload, policy: SwitchPolicyName): Pr
       maxWaitMs,
       whenPinned: 'refuse',
     },
+    onTransition: ({ to }) => {
+      if (to === 'switchingModel.unloading') switches++
+    },
   })
   const begin = clock.now()
-  const busy = new BusyTime(clock)
+  const busy = new Map(backends.map(({ name }) => [name, new BusyTime(() => clock.now())]))
   const waiting = new Map<Arrival, number>()
   const waits: Waited[] = []
 
   const take = (arrival: Arrival, lease: Lease) => {
     waiting.delete(arrival)
-    busy.add()
+    busy.get(lease.backend)?.add()
     const finished = clock.now() + arrival.durationMs <= begin + workload.untilMs
     waits.push({ model: arrival.model, waitedMs: lease.waitedMs, finished })
     clock.setTimeout(() => {
-      busy.remove()
+      busy.get(lease.backend)?.remove()
       lease.release()
     }, arrival.durationMs)
   }
@@ -125,33 +144,18 @@ export async function simulate(workload: Workload, policy: SwitchPolicyName): Pr
     policy,
     waits,
     loads: world.began.length,
+    switches,
     loadingMs,
-    servingMs: busy.total(),
+    servingMs: [...busy.values()].reduce((sum, each) => sum + each.total(), 0),
+    heldMs: world.heldMs(),
     costMs: waits.reduce((sum, { waitedMs }) => sum + waitedMs, loadingMs),
     violations: world.violations,
   }
 }
 
-/** How long at least one request was being served. */
-class BusyTime {
-  readonly #clock: Clock
-  #count = 0
-  #since = 0
-  #ms = 0
-
-  constructor(clock: Clock) {
-    this.#clock = clock
-  }
-
-  add(): void {
-    if (this.#count++ === 0) this.#since = this.#clock.now()
-  }
-
-  remove(): void {
-    if (--this.#count === 0) this.#ms += this.#clock.now() - this.#since
-  }
-
-  total(): number {
-    return this.#ms + (this.#count > 0 ? this.#clock.now() - this.#since : 0)
-  }
+function modelsOf({ loadMs, maxInFlight, models }: Workload) {
+  const usual = { revision: '1', idleTimeoutMs: farMs, startTimeoutMs: farMs, priority: 0 }
+  return Object.keys(loadMs).map((name) =>
+    Object.assign({ name, maxInFlight }, usual, models?.[name]),
+  )
 }

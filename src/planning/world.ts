@@ -1,5 +1,6 @@
 import type { Driver, EngineLoad, Observed, Started, StartOrder } from '../../machines/index.ts'
 import type { Clock } from '../admission/index.ts'
+import { BusyTime } from './busy-time.ts'
 
 export interface WorldTimes {
   /** ms that a load takes, by model. */
@@ -18,6 +19,7 @@ export class PlannedWorld implements Driver {
   readonly #clock: Clock
   readonly #times: WorldTimes
   readonly #there = new Map<string, string>()
+  readonly #held = new Map<string, BusyTime>()
   #count = 0
 
   constructor(clock: Clock, times: WorldTimes) {
@@ -38,6 +40,7 @@ export class PlannedWorld implements Driver {
     this.began.push(order)
     const there = this.#there.get(backend)
     if (there !== undefined) this.violations.push(`${backend}: ${model.name} beside ${there}`)
+    if (there === undefined) this.#heldBy(backend).add()
     this.#there.set(backend, model.name)
     const incarnation = `p${++this.#count}`
     await this.#after(this.#times.loadMs[model.name] ?? 0)
@@ -51,7 +54,12 @@ export class PlannedWorld implements Driver {
   async stop(backend: string): Promise<void> {
     if (!this.#there.has(backend)) return
     await this.#after(this.#times.unloadMs)
-    this.#there.delete(backend)
+    if (this.#there.delete(backend)) this.#heldBy(backend).remove()
+  }
+
+  /** From the begin of a load until the GPU was free again; the sum of all backends. */
+  heldMs(): number {
+    return [...this.#held.values()].reduce((sum, each) => sum + each.total(), 0)
   }
 
   watch(): () => void {
@@ -64,6 +72,12 @@ export class PlannedWorld implements Driver {
 
   close(): Promise<void> {
     return Promise.resolve()
+  }
+
+  #heldBy(backend: string): BusyTime {
+    let held = this.#held.get(backend)
+    if (!held) this.#held.set(backend, (held = new BusyTime(() => this.#clock.now())))
+    return held
   }
 
   #after(ms: number): Promise<void> {

@@ -1,13 +1,23 @@
 /**
  * `npm run bench:policy`: the real charts under each switch policy, by a simulated clock; prints the table
- * and writes it, with its picture, into docs/switching.md.
+ * and writes it, with its picture, into docs/switching.md. With `-- --trace FILE` it plays a recorded trace
+ * (see docs/switching.md) instead, and writes nothing.
  */
 import { readFile, writeFile } from 'node:fs/promises'
+import { parseArgs } from 'node:util'
 import { compareWithOptimum, playWorkloads } from './measures.ts'
 import { drawing } from './drawing.ts'
+import { recordedWorkload } from './recorded.ts'
 import { optimumTable, workloadTable } from './tables.ts'
 
 const docs = new URL('../../../docs/', import.meta.url)
+
+const { trace } = parseArgs({ options: { trace: { type: 'string' } } }).values
+if (trace !== undefined) {
+  const played = await playWorkloads([await recordedWorkload(trace)])
+  process.stdout.write(`${workloadTable(played)}\n`)
+  process.exit()
+}
 
 const results = await playWorkloads()
 const small = await compareWithOptimum()
