@@ -43,6 +43,10 @@ export const happenings = {
   'the target is removed': switching,
   'another model changes': leaves,
 
+  'its model is to be kept warm': up,
+  'another model is to be kept warm': leaves,
+  'nothing is to be kept warm any more': leaves,
+
   'an operator starts it, naming no model': leaves,
   'an operator starts its model': up,
   'an operator starts another model': leaves,
@@ -99,6 +103,10 @@ export const givens = [
   'an operator wants another model',
   'its model was removed',
   'it never idles',
+  'its model is kept warm',
+  'another model is kept warm',
+  'another model is kept warm, and in its backoff',
+  'another model is kept warm, and this one never idles',
   'cutting is allowed',
   'another model has waited maxWait',
   'another model has waited maxWait, but what was queued at the start is still owed',
@@ -135,6 +143,7 @@ export interface Row {
   readonly tells?: readonly Fact[]
 }
 
+const keptWarm = 'kept warm until 18:00'
 const otherWanted = 'c: somebody waits for it, nobody for the loaded model'
 
 export const table: readonly Row[] = [
@@ -244,6 +253,83 @@ export const table: readonly Row[] = [
   },
   { in: unloading, when: 'the target is removed', outcome: 'noted' },
   { in: leaves, when: 'another model changes', outcome: 'noted' },
+
+  // The schedule. It wakes what rests, and moves nothing that is up.
+  { in: up, when: 'its model is to be kept warm', outcome: 'noted' },
+  {
+    in: ['cold'],
+    when: 'another model is to be kept warm',
+    outcome: 'creatingResources',
+    because: keptWarm,
+  },
+  {
+    in: ['cold'],
+    when: 'another model is to be kept warm',
+    given: 'it is held',
+    outcome: 'noted',
+  },
+  {
+    in: ['cold'],
+    when: 'another model is to be kept warm',
+    given: 'that model is in its backoff',
+    outcome: 'noted',
+  },
+  {
+    in: ['cold'],
+    when: 'another model is to be kept warm',
+    given: 'another program leads',
+    outcome: 'noted',
+  },
+  { in: up, when: 'another model is to be kept warm', outcome: 'noted' },
+  { in: leaves, when: 'nothing is to be kept warm any more', outcome: 'noted' },
+  {
+    in: ['ready.quiet'],
+    when: 'the idle timeout passes',
+    given: 'its model is kept warm',
+    outcome: 'noted',
+  },
+  {
+    in: ['ready.quiet'],
+    when: 'the idle timeout passes',
+    given: 'another model is kept warm',
+    outcome: 'idle.rechecking',
+    because: 'nobody asked for the idle timeout',
+  },
+  {
+    in: ['ready.quiet'],
+    when: 'the idle timeout passes',
+    given: 'another model is kept warm, and this one never idles',
+    outcome: 'idle.rechecking',
+    because: 'nobody asked for the idle timeout',
+  },
+  {
+    in: ['ready.quiet'],
+    when: 'the idle timeout passes',
+    given: 'another model is kept warm, and in its backoff',
+    outcome: 'noted',
+  },
+  {
+    in: ['idle.scalingDown'],
+    when: 'the replicas are gone',
+    given: 'another model is kept warm',
+    outcome: 'creatingResources',
+    because: keptWarm,
+    tells: ['cold'],
+  },
+  {
+    in: ['ready.quiet', 'ready.serving'],
+    when: 'an operator stops it',
+    given: 'its model is kept warm',
+    outcome: 'idle.draining',
+    because: 'an operator stopped it',
+  },
+  {
+    in: ['ready.quiet'],
+    when: 'somebody waits for another model',
+    given: 'its model is kept warm',
+    outcome: 'switchingModel.draining',
+    because: otherWanted,
+  },
 
   // Operators.
   {

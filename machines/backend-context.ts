@@ -10,6 +10,7 @@ import type {
   StartOrder,
   Waiting,
 } from './types.ts'
+import { warmTurn, type Warm } from './warmth.ts'
 
 export type Models = Readonly<Record<string, Model>>
 
@@ -19,6 +20,8 @@ export interface BackendSettings extends SwitchSettings {
   readonly preemptAfterMs?: number
   /** Overrides the models' own idle timeout; 0 means never idle. */
   readonly idleTimeoutMs?: number
+  /** 1: what is loaded is never scaled down for idleness. */
+  readonly minIdleReplicas?: number
   readonly drainDeadlineMs: number
   /** What happens at the drain deadline: go on waiting and say who blocks, or cut them. */
   readonly drainDeadlineAction: 'wait' | 'cut'
@@ -94,6 +97,10 @@ export interface BackendContext {
   readonly target: string | undefined
   /** A model that an operator, or a changed manifest, asked for; it needs no waiter. */
   readonly wish: string | undefined
+  /** What is to be there while nobody asks. */
+  readonly warm: Warm | undefined
+  /** The wish for a warm model that an operator has stopped. */
+  readonly dismissed: string | undefined
   /** An operator wants it down; `held`: and down it stays until started. */
   readonly down: boolean
   readonly downBecause: string
@@ -125,6 +132,8 @@ export type BackendEvent =
   | { type: 'operator starts'; model?: string }
   | { type: 'operator stops'; hold: boolean; because?: string }
   | { type: 'pins changed'; pinned: readonly string[] }
+  /** The schedule; told again now and then, so that what failed is tried again. */
+  | { type: 'keep warm changed'; warm: Warm | undefined }
   /** The policy's alarm. */
   | { type: 'reconsider' }
 
@@ -151,6 +160,8 @@ export function initialContext(input: BackendInput): BackendContext {
     model: undefined,
     target: undefined,
     wish: undefined,
+    warm: undefined,
+    dismissed: undefined,
     down: false,
     downBecause: '',
     held: false,
@@ -177,7 +188,7 @@ export function mayStart(context: BackendContext, name: string): boolean {
   return isPossible(context, name) && (failure === undefined || failure.retryAt <= context.now())
 }
 
-function isPossible({ models, refusals }: BackendContext, name: string): boolean {
+export function isPossible({ models, refusals }: BackendContext, name: string): boolean {
   return models[name] !== undefined && refusals[name] === undefined
 }
 
@@ -197,14 +208,15 @@ export function consult(context: BackendContext, loaded: string | undefined): Sw
   })
 }
 
-/** What a backend that is free would load now: an operator's wish first, else what the policy says. */
+/** What a backend that is free would load now: an operator's wish first, else what the policy says, else what is kept warm. */
 export function nextModel(context: BackendContext): Turn | undefined {
   if (!context.leads || context.held || context.down) return undefined
   if (context.wish !== undefined && isPossible(context, context.wish)) {
     return { name: context.wish, why: 'an operator asked for it' }
   }
   const answer = consult(context, undefined)
-  return answer.decision === 'switch' ? { name: answer.to, why: answer.why } : undefined
+  if (answer.decision === 'switch') return { name: answer.to, why: answer.why }
+  return warmTurn(context)
 }
 
 export interface Turn {

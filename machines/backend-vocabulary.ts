@@ -30,6 +30,7 @@ import {
   type Models,
 } from './backend-context.ts'
 import type { OnPhase, Started, StartPhase } from './driver.ts'
+import { idleAfterMs, makesRoom, type Warm } from './warmth.ts'
 import type { EngineLoad, Endpoint, Sight, StartFailure, StartOrder } from './types.ts'
 
 export interface AdmissionInput {
@@ -102,11 +103,16 @@ export const vocabulary = setup({
     'a lease is out': ({ context }) => context.demand.leases > 0,
     'the gate is open and no lease is out': ({ context }) =>
       context.demand.openFor === context.generation && context.demand.leases === 0,
-    'idle has a time': ({ context }) => context.leads && idleTimeoutMs(context) > 0,
+    'idle has a time': ({ context }) =>
+      context.leads && idleAfterMs(context) !== undefined && makesRoom(context),
     'its idle timeout changes': ({ context, event }) =>
-      event.type === 'catalogue changed' &&
-      idleTimeoutMs(context) !==
-        idleTimeoutMs({ ...context, model: follow(context, event.models) }),
+      (event.type === 'catalogue changed' || event.type === 'keep warm changed') &&
+      idleAfterMs(context) !==
+        idleAfterMs(
+          event.type === 'catalogue changed'
+            ? { ...context, model: follow(context, event.models), models: event.models }
+            : { ...context, ...warmth(context, event.warm) },
+        ),
     'it belongs to the present start': ({ context, event }) =>
       event.type === 'phase reached' && event.generation === context.generation,
     'the platform replaces it, and somebody waits for it': ({ context, event }) =>
@@ -119,7 +125,7 @@ export const vocabulary = setup({
     'cutting is allowed': ({ context }) => context.settings.drainDeadlineAction === 'cut',
   },
   delays: {
-    'idle timeout': ({ context }) => idleTimeoutMs(context),
+    'idle timeout': ({ context }) => idleAfterMs(context) ?? 0,
     'resources deadline': ({ context }) => context.settings.resourcesDeadlineMs,
     'start deadline': ({ context }) =>
       Math.max(0, context.startedAt + (context.model?.startTimeoutMs ?? 0) - context.now()),
@@ -133,6 +139,11 @@ export const vocabulary = setup({
     'say why': assign((_, params: { why: string }) => ({ because: params.why })),
     'note the demand': assign((_, { demand }: { demand: Demand }) => ({ demand })),
     'note the pins': assign((_, { pinned }: { pinned: readonly string[] }) => ({ pinned })),
+    'note what is kept warm': assign(({ context }, params: { warm: Warm | undefined }) =>
+      warmth(context, params.warm),
+    ),
+    // At most once until the schedule says it again: what dies as soon as it is up is not loaded in a circle.
+    'keep nothing warm for now': assign({ warm: undefined }),
     'note the phase': assign((_, { phase, detail }: { phase: StartPhase; detail?: string }) => ({
       phase,
       phaseDetail: detail,
@@ -143,6 +154,7 @@ export const vocabulary = setup({
       // Naming no model: what it has or is going to have, so that a switch under way is not undone.
       wish: model ?? context.target ?? context.model?.name,
       failures: model === undefined ? {} : without(context.failures, model),
+      dismissed: undefined,
     })),
     'obey the stop': assign(
       (
@@ -153,6 +165,8 @@ export const vocabulary = setup({
         downBecause: because,
         held: context.held || hold,
         wish: undefined,
+        warm: undefined,
+        dismissed: context.warm?.id ?? context.dismissed,
       }),
     ),
     'say why it goes down': assign({ because: ({ context }) => context.downBecause }),
@@ -298,8 +312,13 @@ export const vocabulary = setup({
   },
 })
 
-function idleTimeoutMs({ settings, model }: BackendContext): number {
-  return settings.idleTimeoutMs ?? model?.idleTimeoutMs ?? 0
+function warmth(
+  { dismissed }: BackendContext,
+  warm: Warm | undefined,
+): Pick<BackendContext, 'warm' | 'dismissed'> {
+  return warm !== undefined && warm.id === dismissed
+    ? { warm: undefined, dismissed }
+    : { warm, dismissed: undefined }
 }
 
 function foundBecause({ generation }: BackendContext): string {

@@ -94,6 +94,7 @@ interface LostEvent {
 const whyLost = ({ event }: LostEvent) => ({ why: `a replica was lost: ${event.lost.message}` })
 
 const lost = [
+  'keep nothing warm for now',
   {
     type: 'tell that a replica was lost',
     params: ({ event }: LostEvent) => ({ message: event.lost.message }),
@@ -131,6 +132,9 @@ export const backendMachine = vocabulary.createMachine({
     'world seen': { actions: { type: 'note the sight', params: ({ event }) => event } },
     'pins changed': {
       actions: [{ type: 'note the pins', params: ({ event }) => event }, 'set the alarm'],
+    },
+    'keep warm changed': {
+      actions: { type: 'note what is kept warm', params: ({ event }) => event },
     },
     'operator starts': { actions: { type: 'obey the start', params: ({ event }) => event } },
     'operator stops': {
@@ -288,6 +292,12 @@ export const backendMachine = vocabulary.createMachine({
                 { type: 'follow the catalogue', params: ({ event }) => event },
                 'set the alarm',
               ],
+            },
+            'keep warm changed': {
+              guard: 'its idle timeout changes',
+              target: 'quiet',
+              reenter: true,
+              actions: { type: 'note what is kept warm', params: ({ event }) => event },
             },
             'world seen': {
               guard: 'it leads from now on',

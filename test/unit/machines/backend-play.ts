@@ -243,6 +243,14 @@ export class BackendPlay {
     await settled()
   }
 
+  /** What the schedule wants to be there from now on. */
+  async keepWarm(name: string | undefined, id = 'window 1'): Promise<void> {
+    const warm =
+      name === undefined ? undefined : { model: name, because: 'kept warm until 18:00', id }
+    this.actor.send({ type: 'keep warm changed', warm })
+    await settled()
+  }
+
   async start(name?: string): Promise<void> {
     this.actor.send({ type: 'operator starts', ...(name !== undefined && { model: name }) })
     await settled()

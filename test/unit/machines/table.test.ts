@@ -20,6 +20,8 @@ interface Preparation {
 
 const endpoints = [{ url: 'http://a', incarnation: 'a', maxInFlight: 2 }]
 
+const neverIdles = { ...threeModels, a: model('a', { idleTimeoutMs: 0 }) }
+
 const cannot = { reason: 'resources', message: 'its image is another one' } as const
 
 const prepare: Record<Given, Preparation> = {
@@ -51,8 +53,23 @@ const prepare: Record<Given, Preparation> = {
       await play.remove('a')
     },
   },
-  'it never idles': {
-    options: { models: { ...threeModels, a: model('a', { idleTimeoutMs: 0 }) } },
+  'it never idles': { options: { models: neverIdles } },
+  'its model is kept warm': { afterwards: (play) => play.keepWarm('a') },
+  'another model is kept warm': { afterwards: (play) => play.keepWarm('c') },
+  'another model is kept warm, and in its backoff': {
+    options: { models: neverIdles, settings: { backoffMs: 1e9, maxBackoffMs: 1e9 } },
+    reach: async (play, leaf) => {
+      await play.wait('c')
+      await play.fail('ensure resources')
+      await play.leave('c')
+      await play.end('take replicas down')
+      await reach(play, leaf)
+    },
+    afterwards: (play) => play.keepWarm('c'),
+  },
+  'another model is kept warm, and this one never idles': {
+    options: { models: neverIdles },
+    afterwards: (play) => play.keepWarm('c'),
   },
   'cutting is allowed': { options: { settings: { drainDeadlineAction: 'cut' } } },
   'another model has waited maxWait': {
@@ -101,6 +118,9 @@ const happen: Record<Happening, (play: BackendPlay) => Promise<void>> = {
   'its model is removed': (play) => play.remove('a'),
   'the target is removed': (play) => play.remove('b'),
   'another model changes': (play) => play.change('c', { revision: '2' }),
+  'its model is to be kept warm': (play) => play.keepWarm('a'),
+  'another model is to be kept warm': (play) => play.keepWarm('c'),
+  'nothing is to be kept warm any more': (play) => play.keepWarm(undefined),
   'an operator starts it, naming no model': (play) => play.start(),
   'an operator starts its model': (play) => play.start('a'),
   'an operator starts another model': (play) => play.start('c'),
@@ -140,7 +160,9 @@ const happen: Record<Happening, (play: BackendPlay) => Promise<void>> = {
     play.watchFailure = new Error('no watch')
     return play.end('bring replicas up', play.started())
   },
-  'the idle timeout passes': (play) => play.pass(30_000),
+  // One that is never idled out makes room for what is kept warm after five minutes.
+  'the idle timeout passes': (play) =>
+    play.pass(play.context.warm && play.context.model?.idleTimeoutMs === 0 ? 300_000 : 30_000),
   'the leases are drained': drained,
   'the drain fails': (play) => play.fail('drain leases'),
   'the drain deadline passes': (play) => play.pass(play.settings.drainDeadlineMs),
