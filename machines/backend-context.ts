@@ -9,8 +9,8 @@ import type {
   StartFailure,
   StartOrder,
   Waiting,
+  Warm,
 } from './types.ts'
-import { warmTurn, type Warm } from './warmth.ts'
 
 export type Models = Readonly<Record<string, Model>>
 
@@ -216,7 +216,8 @@ export function nextModel(context: BackendContext): Turn | undefined {
   }
   const answer = consult(context, undefined)
   if (answer.decision === 'switch') return { name: answer.to, why: answer.why }
-  return warmTurn(context)
+  const { warm } = context
+  return warm && mayStart(context, warm.model) ? { name: warm.model, why: warm.because } : undefined
 }
 
 export interface Turn {

@@ -30,8 +30,8 @@ import {
   type Models,
 } from './backend-context.ts'
 import type { OnPhase, Started, StartPhase } from './driver.ts'
-import { idleAfterMs, makesRoom, type Warm } from './warmth.ts'
-import type { EngineLoad, Endpoint, Sight, StartFailure, StartOrder } from './types.ts'
+import type { EngineLoad, Endpoint, Sight, StartFailure, StartOrder, Warm } from './types.ts'
+import { idleAfterMs, makesRoom } from './warmth.ts'
 
 export interface AdmissionInput {
   readonly backend: string

@@ -11,7 +11,7 @@ export {
   type Demand,
   type Models,
 } from './backend-context.ts'
-export { isKeptWarm, type Warm } from './warmth.ts'
+export { isKeptWarm } from './warmth.ts'
 export { backendMachine } from './backend.ts'
 export type { AdmissionInput } from './backend-vocabulary.ts'
 export { chooseBackend, type BackendView, type Choice } from './choose-backend.ts'

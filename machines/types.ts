@@ -112,3 +112,12 @@ export interface StartOrder {
   /** Grows with each start of this backend; results of an older one change nothing. */
   readonly generation: number
 }
+
+/** A model that is to be there also while nobody asks for it. */
+export interface Warm {
+  readonly model: string
+  /** In words, for status and log: `kept warm until 18:00`. */
+  readonly because: string
+  /** Which wish this is: an operator who stops the backend has done with this one, not with the next. */
+  readonly id: string
+}

@@ -1,23 +1,7 @@
-import { isPossible, mayStart, type BackendContext, type Turn } from './backend-context.ts'
-
-/** A model that is to be there also while nobody asks for it. */
-export interface Warm {
-  readonly model: string
-  /** In words, for status and log: `kept warm until 18:00`. */
-  readonly because: string
-  /** Which wish this is: an operator who stops the backend has done with this one, not with the next. */
-  readonly id: string
-}
+import { isPossible, mayStart, type BackendContext } from './backend-context.ts'
 
 /** While another kept-warm model waits for its place: when one that is never idled out makes room, ms. */
 const roomAfterMs = 300_000
-
-/** What a free backend loads for nobody in particular. */
-export function warmTurn(context: BackendContext): Turn | undefined {
-  const { warm } = context
-  if (!warm || !mayStart(context, warm.model)) return undefined
-  return { name: warm.model, why: warm.because }
-}
 
 /** Whether what it has is kept for its own sake. */
 export function isKeptWarm({ warm, model }: Pick<BackendContext, 'warm' | 'model'>): boolean {

@@ -22,6 +22,7 @@ import { createRouting } from './routing.ts'
 import type { AdmissionSettings, Log } from './settings.ts'
 import { isoTime, statusOf } from './status.ts'
 import { supervise, type PhaseReached, type Transition } from './supervision.ts'
+import { createWarmth, type WarmthSettings, type WarmWish } from './warmth.ts'
 import type { Admission, AdmissionRequest, Lease } from './types.ts'
 
 export interface AdmissionOptions {
@@ -30,6 +31,8 @@ export interface AdmissionOptions {
   readonly backends: readonly BackendDefinition[]
   readonly settings: AdmissionSettings
   readonly policy?: SwitchPolicy
+  /** Nothing unless given. */
+  readonly warmth?: WarmthSettings
   readonly clock?: Clock
   readonly log: Log
   readonly onFact?: (fact: BackendFact) => void
@@ -81,6 +84,16 @@ export function createAdmission(options: AdmissionOptions) {
     clock,
     log,
   })
+  const warmth = createWarmth({
+    preload: [],
+    returnTo: undefined,
+    ...options.warmth,
+    definitions,
+    backends,
+    catalogue,
+    clock,
+    log,
+  })
   const { fleet, since } = supervise({
     driver,
     definitions,
@@ -92,9 +105,12 @@ export function createAdmission(options: AdmissionOptions) {
     log,
     onFact: (fact) => {
       routing.settle(fact)
+      warmth.onFact(fact)
       guarded(() => options.onFact?.(fact))
     },
+    onBackend: () => warmth.greet(),
     onTransition: (transition) => {
+      warmth.onTransition(transition)
       if (transition.to === 'ready.quiet') routing.rebalance()
       guarded(() => options.onTransition?.(transition))
     },
@@ -165,6 +181,7 @@ export function createAdmission(options: AdmissionOptions) {
    */
   async function shutDown({ delayMs }: { delayMs: number }): Promise<void> {
     leaving = 'warm only'
+    warmth.close()
     refuseWhoWaits(shuttingDown)
     if (delayMs > 0) {
       await new Promise<void>((resolve) => {
@@ -189,6 +206,8 @@ export function createAdmission(options: AdmissionOptions) {
     await driver.close()
   }
 
+  const commands = createCommands(fleet, routing, definitions, catalogue, driver)
+
   return {
     now: () => clock.now(),
     tryAcquire,
@@ -202,7 +221,13 @@ export function createAdmission(options: AdmissionOptions) {
       return { leases, ...holding.counts() }
     },
     ...createRequests(gates, clock),
-    ...createCommands(fleet, routing, definitions, catalogue, driver),
+    ...commands,
+    stop(command: Parameters<typeof commands.stop>[0]): void {
+      commands.stop(command)
+      warmth.onStop(command.backend)
+    },
+    /** What is to be there also while nobody asks, from now on; see `WarmWish`. */
+    keepWarm: (wishes: readonly WarmWish[]): void => warmth.keep(wishes),
     status: () =>
       definitions.map((definition) => {
         const { name } = definition

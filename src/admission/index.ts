@@ -2,5 +2,6 @@ export { createAdmission, type AdmissionOptions, type Fleet } from './admission.
 export { systemClock, type Clock } from './clock.ts'
 export type { AdmissionSettings, Log } from './settings.ts'
 export { failureStatus } from './status.ts'
+export type { WarmthSettings, WarmWish } from './warmth.ts'
 export type { PhaseReached, Transition } from './supervision.ts'
 export type { Admission, AdmissionRequest, Lease, WaitProgress } from './types.ts'

@@ -1,4 +1,9 @@
-import type { BackendDefinition, RememberedFailure } from '../../machines/index.ts'
+import {
+  isKeptWarm,
+  type BackendContext,
+  type BackendDefinition,
+  type RememberedFailure,
+} from '../../machines/index.ts'
 import { stateName, type BackendActor } from './backends.ts'
 import type { Clock } from './clock.ts'
 import type { Gate } from './gate.ts'
@@ -24,7 +29,7 @@ export function statusOf(
     ...(definition.models && { models: [...definition.models] }),
     generation: context?.generation ?? 0,
     held: context?.held ?? false,
-    because: context?.because ?? 'the program looks at what is there',
+    because: reasonOf(context, state),
     since: isoTime(since ?? now),
     endpoints: gate.endpoints,
     leases: gate.leaseCount,
@@ -71,6 +76,13 @@ export function failureStatus(failure: RememberedFailure, now: number) {
     at: isoTime(failure.at),
     retryInMs: Math.max(0, Math.round(failure.retryAt - now)),
   }
+}
+
+/** Why it is as it is; of one that is up without work, why it stays. */
+function reasonOf(context: BackendContext | undefined, state: string): string {
+  if (!context) return 'the program looks at what is there'
+  if (state === 'ready.quiet' && context.warm && isKeptWarm(context)) return context.warm.because
+  return context.because
 }
 
 export function isoTime(ms: number): string {

@@ -58,6 +58,8 @@ export interface SupervisionOptions {
   readonly onFact: (fact: BackendFact) => void
   readonly onTransition: (transition: Transition) => void
   readonly onPhase: (reached: PhaseReached) => void
+  /** One more is there. */
+  readonly onBackend: () => void
   /** A defect has ended the charts: nothing is started, switched or stopped any more. */
   readonly onFailure: () => void
 }
@@ -137,6 +139,7 @@ export function supervise(options: SupervisionOptions): Supervision {
     // Who asked while nobody knew yet what is there.
     const gate = gates.get(name)
     if (gate) actor.send({ type: 'demand changed', demand: gate.demand() })
+    options.onBackend()
   }
 
   fleet.on('observation failed', ({ message }) =>

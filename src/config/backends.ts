@@ -4,12 +4,14 @@ import {
   devices,
   dnsLabel,
   duration,
+  integer,
   isMap,
   list,
   objectName,
   variables,
   type Kind,
 } from './kinds.ts'
+import { warmWindows } from './keep-warm.ts'
 import { didYouMean } from './nearest-name.ts'
 import { podMap } from './pod.ts'
 import type { BackendSettings } from './types.ts'
@@ -25,6 +27,11 @@ export const backendFields = {
     kind: duration,
     meaning: "Over the models' and the general `idleTimeout`; 0 keeps what is loaded.",
   },
+  keepWarm: {
+    kind: warmWindows,
+    meaning: 'Windows in which it keeps a model warm, before those of the general `keepWarm`.',
+  },
+  minIdleReplicas: { kind: integer(0, 1), meaning: 'Over the general `minIdleReplicas`.' },
   command: { kind: commandLine, meaning: 'Instead of the general `command`.' },
   deployment: {
     kind: objectName,
@@ -57,6 +64,8 @@ export function singleBackend(defaults: BackendDefaults): BackendSettings {
     models: undefined,
     gpus: defaults.gpus,
     idleTimeoutMs: undefined,
+    keepWarm: [],
+    minIdleReplicas: undefined,
     command: splitCommand(defaults.command) ?? [],
     env: {},
     deployment: undefined,
@@ -119,6 +128,8 @@ function readBackend(
     models: read('models', names),
     gpus: read('gpus', devices),
     idleTimeoutMs: read('idleTimeout', duration),
+    keepWarm: read('keepWarm', warmWindows) ?? [],
+    minIdleReplicas: read('minIdleReplicas', integer(0, 1)),
     command: splitCommand(read('command', commandLine) ?? defaults.command) ?? [],
     env: read('env', variables) ?? {},
     deployment: read('deployment', objectName),

@@ -5,6 +5,7 @@ import { chooseValues, withDefaults } from './choose.ts'
 import { ConfigError } from './config-error.ts'
 import { environmentLayer, fileLayer, flagLayer, type FileLayer } from './layers.ts'
 import { findClusterContradictions } from './cluster-contradictions.ts'
+import { didYouMean } from './nearest-name.ts'
 import { absolutePath, readSecrets, tryReading, type Outside } from './outside.ts'
 import type { BackendSettings, FlatSettings, Settings } from './types.ts'
 
@@ -91,10 +92,22 @@ function backendsOf(
 
 /** Values that are fine alone and wrong together. */
 function findContradictions(settings: Settings, { complain }: Outside): void {
-  const { port, operationsPort, operationsToken, apiKeys, driver } = settings
+  const { port, operationsPort, operationsToken, apiKeys, driver, backends, keepWarm } = settings
+  const names = backends.map(({ name }) => name)
   if (driver === 'kubernetes') findClusterContradictions(settings, complain)
   if (operationsPort !== undefined && operationsPort === port && port !== 0) {
     complain(`operationsPort: ${port} is \`port\` too; leave it out to have both on one port`)
+  }
+  for (const { backend } of keepWarm) {
+    if (backend === undefined || backends.some(({ name }) => name === backend)) continue
+    complain(`keepWarm: no backend is named ${backend}${didYouMean(backend, names)}`)
+  }
+  for (const { name, keepWarm: own } of backends) {
+    if (own.every(({ backend }) => backend === undefined || backend === name)) continue
+    complain(`backends: keepWarm of ${name} names another backend; leave \`backend\` out there`)
+  }
+  if (settings.returnToDefault && settings.defaultModel === undefined) {
+    complain('returnToDefault: needs a `defaultModel`')
   }
   if (operationsToken !== undefined && apiKeys.includes(operationsToken)) {
     complain("operationsToken: is one of `apiKeys` too; a client's key must open nothing here")

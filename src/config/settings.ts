@@ -19,6 +19,7 @@ import {
   size,
   text,
 } from './kinds.ts'
+import { warmWindows } from './keep-warm.ts'
 import { podMap } from './pod.ts'
 
 /**
@@ -168,6 +169,32 @@ export const settingDefinitions = {
     'times',
     'How long requests in flight may hold up a switch before they are cut off. A stream that is cut ends with an error.',
     { fallbackText: 'never' },
+  ),
+  keepWarm: setting(
+    warmWindows,
+    [],
+    'times',
+    'Windows in which a model is loaded also while nobody asks, and not idled out: `model`, `cron` (when one begins, five fields), `for` (how long it is open), and if you like `timeZone` and `backend`. Requests for other models come first. A backend may have its own.',
+    { fallbackText: 'none' },
+  ),
+  preload: setting(
+    list,
+    [],
+    'times',
+    'Served names of models to load when the program starts, where a backend is free.',
+    { fallbackText: 'none' },
+  ),
+  minIdleReplicas: setting(
+    integer(0, 1),
+    0,
+    'times',
+    '1: what is loaded is never scaled down for idleness, and only makes room for other models. A backend may have its own.',
+  ),
+  returnToDefault: setting(
+    boolean,
+    false,
+    'times',
+    'Whether `defaultModel` is loaded again when another model was idled out in its place.',
   ),
   shutdownDelay: setting(
     duration,

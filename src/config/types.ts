@@ -1,4 +1,5 @@
 import type { Definition } from './definition.ts'
+import type { WarmWindow } from './keep-warm.ts'
 import type { Unit } from './kinds.ts'
 import type { PodSettings } from './pod.ts'
 import type { SettingDefinitions, SettingKey } from './settings.ts'
@@ -32,6 +33,9 @@ export interface BackendSettings {
   readonly gpus: string | undefined
   /** Over the model's and the general one; 0 keeps what is loaded. */
   readonly idleTimeoutMs: number | undefined
+  readonly keepWarm: readonly WarmWindow[]
+  /** Over the general one. */
+  readonly minIdleReplicas: number | undefined
   /** Words to run before the model's arguments; see `resolveCommand`. */
   readonly command: readonly string[]
   /** Added to the environment of its processes. */

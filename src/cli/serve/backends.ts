@@ -27,6 +27,7 @@ export function definitionsOf(settings: Settings, catalogue: Catalogue): Backend
         ...(settings.preemptAfterMs !== undefined && { preemptAfterMs: settings.preemptAfterMs }),
         drainDeadlineMs: settings.drainDeadlineMs,
         drainDeadlineAction: settings.drainDeadlineAction,
+        minIdleReplicas: backend.minIdleReplicas ?? settings.minIdleReplicas,
         unloadDeadlineMs: settings.terminationGraceMs + unloadMarginMs,
         ...(backend.idleTimeoutMs !== undefined && { idleTimeoutMs: backend.idleTimeoutMs }),
       },

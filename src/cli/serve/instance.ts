@@ -1,15 +1,18 @@
 import { toNodeHandler } from 'h3'
 import { switchPolicies } from '../../../machines/index.ts'
 import { createAdmission, systemClock } from '../../admission/index.ts'
+import type { Catalogue } from '../../catalogue/index.ts'
 import type { Settings } from '../../config/index.ts'
 import { createEventHub, createHistory } from '../../events/index.ts'
 import { createMetrics } from '../../metrics/index.ts'
 import { createOperationsApp, mountOperations } from '../../operations/index.ts'
 import { createProxy, type RequestRecord } from '../../proxy/index.ts'
 import type { Log } from '../../telemetry/index.ts'
+import { followSchedule } from '../../schedule/index.ts'
 import { version } from '../version.ts'
 import { gpuCounts } from './gpu-counts.ts'
 import { openLocalGround, type Ground } from './ground.ts'
+import { warmthOf, windowsOf } from './warmth.ts'
 import { listenOn, type Listening } from './listening.ts'
 
 /** Between two comments on one waiting stream, also where the first comes at once. */
@@ -31,7 +34,7 @@ export interface Instance {
 export async function startInstance(settings: Settings, log: Log): Promise<Instance> {
   const ground = await openGround(settings, log)
   const { catalogue, driver } = ground
-  warnOfUnknown(settings, catalogue.models, log)
+  warnOfUnknown(settings, catalogue, log)
   const metrics = createMetrics({
     catalogue,
     gpusOf: gpuCounts(settings, catalogue),
@@ -46,6 +49,7 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
     backends: ground.backends,
     settings,
     policy: switchPolicies[settings.switchPolicy],
+    warmth: warmthOf(settings),
     log,
     onFact: (fact) => {
       metrics.onFact(fact)
@@ -68,6 +72,7 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
       events.onWaiting(backend)
     },
   })
+  const schedule = followSchedule(windowsOf(settings), (wishes) => fleet.keepWarm(wishes))
   metrics.attach(fleet)
   events.attach(fleet, catalogue)
   history.attach(fleet)
@@ -96,6 +101,7 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
   const listenings: Listening[] = []
   const undo = async () => {
     events.close()
+    schedule.close()
     await Promise.all(listenings.map((each) => each.close()))
     await fleet.shutDown({ delayMs: 0 })
     await ground.close()
@@ -124,6 +130,7 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
     models: [...catalogue.models.keys()],
     backends: settings.backends.map(({ name }) => name),
     async shutDown() {
+      schedule.close()
       await fleet.shutDown({ delayMs: settings.shutdownDelayMs })
       events.close()
       await Promise.all(listenings.map((each) => each.close()))
@@ -149,10 +156,15 @@ function tellRequest(log: Log, record: RequestRecord): void {
   log.info({ ...record }, `${what} in ${Math.round(durationMs)} ms${waited}`)
 }
 
-function warnOfUnknown(settings: Settings, models: ReadonlyMap<string, unknown>, log: Log): void {
-  const named = settings.backends.flatMap((backend) => backend.models ?? [])
-  for (const name of new Set([...named, settings.defaultModel ?? []].flat())) {
-    if (!models.has(name))
-      log.warn({ model: name }, `model ${name} is configured, but no manifest names it yet`)
+function warnOfUnknown(settings: Settings, catalogue: Catalogue, log: Log): void {
+  const { backends, preload, defaultModel } = settings
+  const served = backends.flatMap(({ models }) => models ?? [])
+  const named = [...windowsOf(settings).map(({ model }) => model), ...preload, defaultModel ?? []]
+  const unknown = [
+    ...served.filter((name) => !catalogue.models.has(name)),
+    ...named.flat().filter((name) => !catalogue.find(name)),
+  ]
+  for (const name of new Set(unknown)) {
+    log.warn({ model: name }, `model ${name} is configured, but no manifest names it yet`)
   }
 }

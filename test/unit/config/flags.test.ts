@@ -42,8 +42,13 @@ describe('flags', () => {
     for (const { key, flags } of settingsReference()) {
       const option = command.options.find(({ rawName }) => rawName.startsWith(`${flags[0]} `))
       const placeholder = /[<[](.+)[>\]]$/.exec(option?.rawName ?? '')?.[1] ?? ''
-      const words: Record<string, string> = { logLevel: 'warn', switchPolicy: 'fifo' }
-      const value = given[placeholder] ?? words[key] ?? placeholder.split('|')[1]
+      const words: Record<string, string> = {
+        logLevel: 'warn',
+        switchPolicy: 'fifo',
+        keepWarm: '[{ model: seven, cron: 0 7 * * *, for: 7h }]',
+        minIdleReplicas: '1',
+      }
+      const value = words[key] ?? given[placeholder] ?? placeholder.split('|')[1]
       // A file that is not there; a folder that a cluster has no use for.
       if (key === 'apiKeysFile') continue
       expect(parse(flags[0]!, value!).sources[key]).toBe(`flag ${flags[0]}`)

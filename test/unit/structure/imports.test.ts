@@ -27,6 +27,7 @@ const mayImport: Record<string, readonly string[]> = {
   proxy: ['machines', 'errors', 'config', 'catalogue', 'telemetry', 'admission'],
   operations: ['machines', 'errors', 'config', 'catalogue', 'telemetry', 'admission'],
   events: ['machines', 'errors', 'catalogue', 'admission', 'proxy', 'operations'],
+  schedule: ['config'],
   planning: ['machines', 'errors', 'config', 'catalogue', 'telemetry', 'admission'],
   metrics: ['machines', 'errors', 'catalogue', 'admission', 'proxy', 'operations'],
 }

@@ -1,0 +1,1 @@
+export { followSchedule, type WallClock, type WarmWish } from './schedule.ts'
