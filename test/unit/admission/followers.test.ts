@@ -127,4 +127,16 @@ describe('a model that the driver cannot start', () => {
     expect(() => fleet.switchTo('b')).toThrow('its image is another one')
     expect(fleet.status()[0]?.state).toBe('ready.serving')
   })
+
+  it('loads nothing to keep it warm until it leads', async () => {
+    const { world, fleet } = await sharedFleet()
+    const wish = { id: '1', model: 'a', backend: undefined, because: 'kept warm until 18:00' }
+    fleet.keepWarm([wish])
+    await settled()
+    fleet.keepWarm([wish])
+    await settled()
+    expect(world.began).toEqual([])
+    await world.see({ leads: true })
+    expect(world.began.map(({ model }) => model.name)).toEqual(['a'])
+  })
 })

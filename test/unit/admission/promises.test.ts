@@ -18,6 +18,7 @@ type Step =
   | { do: 'pass'; ms: number }
   | { do: 'operator starts' | 'operator stops' | 'operator holds'; backend: number; model: number }
   | { do: 'change' | 'remove' | 'add'; model: number }
+  | { do: 'keep warm' | 'keep nothing warm'; model: number }
 
 const index = fc.nat(7)
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -54,6 +55,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ do: fc.constantFrom('change', 'remove', 'add'), model: index }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constantFrom('keep warm', 'keep nothing warm'),
+      model: index,
+    }),
+  },
 )
 
 interface Sent {
@@ -76,6 +84,7 @@ class Play {
   readonly backends: string[]
   readonly fleet
   readonly wished = new Set<string>()
+  warm: string | undefined
   readonly violations: string[] = []
   /** Why each backend began its present start. */
   readonly reasons = new Map<string, string>()
@@ -98,7 +107,8 @@ class Play {
       const because = this.reasons.get(backend) ?? ''
       // Each wish of an operator is good for one start.
       const wished = this.wished.delete(`${backend}/${model.name}`)
-      if (!asked && !wished && !because.includes('manifest changed')) {
+      const foretold = ['manifest changed', 'kept warm'].some((why) => because.includes(why))
+      if (!asked && !wished && !foretold) {
         this.violations.push(`${backend}: ${model.name} was woken for nothing (${because})`)
       }
       if (!this.catalogue.models.has(model.name))
@@ -109,8 +119,11 @@ class Play {
       catalogue: this.catalogue,
       clock: this.clock,
       log: silent,
-      onTransition: ({ backend, to, because }) => {
+      onTransition: ({ backend, to, because, model }) => {
         if (to === 'creatingResources') this.reasons.set(backend, because)
+        if (to === 'creatingResources' && because === 'kept warm' && model !== this.warm) {
+          this.violations.push(`${backend}: ${model} was kept warm, not ${this.warm}`)
+        }
       },
       settings: {
         hold: true,
@@ -239,6 +252,14 @@ class Play {
         const revision = (this.revisions.get(model) ?? 1) + 1
         this.revisions.set(model, revision)
         return this.catalogue.put(model, String(revision))
+      }
+      case 'keep nothing warm':
+        this.warm = undefined
+        return this.fleet.keepWarm([])
+      case 'keep warm': {
+        this.warm = model
+        const wish = { id: model, model, backend: undefined, because: 'kept warm' }
+        return this.fleet.keepWarm([wish])
       }
       case 'pass':
         return

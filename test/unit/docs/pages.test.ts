@@ -6,7 +6,7 @@ import { modelSchema, parseManifests, validateManifests } from '../../../src/cat
 import { loadSettings } from '../../../src/config/index.ts'
 import { placesOf, validatePod } from '../../../src/drivers/kubernetes/index.ts'
 
-const examples = ['configuration.md', 'models.md'].flatMap((name) => {
+const examples = ['configuration.md', 'models.md', 'switching.md'].flatMap((name) => {
   const page = readFileSync(new URL(`../../../docs/${name}`, import.meta.url), 'utf8')
   return Array.from(page.matchAll(/```yaml\n([\s\S]*?)```/g), ([, text = '']) => text)
 })
