@@ -166,7 +166,11 @@ export function createWarmth(options: WarmthOptions) {
 
     /** An operator who stops a backend does not want the next model in its place. */
     onStop(backend: string | undefined): void {
-      for (const name of backend === undefined ? [...idling.keys()] : [backend]) idling.delete(name)
+      const stopped = backend === undefined ? [...backends.keys()] : [backend]
+      for (const name of stopped) idling.delete(name)
+      const done = [...once.keys()].filter((id) => stopped.includes(places.get(id) ?? ''))
+      for (const id of done) forget(id)
+      if (done.length > 0) apply()
     },
 
     close(): void {

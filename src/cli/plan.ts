@@ -45,6 +45,10 @@ export function registerPlan(cli: CAC, terminal: Terminal): void {
       'Seconds of waiting that a second of a GPU that is held and does nothing is worth',
       { default: 1 },
     )
+    .option(
+      '--time-zone <name>',
+      'Of windows in which a model is kept warm (default: that of the machine)',
+    )
     .option('--time-limit <duration>', 'Try no more after it', { default: '20s' })
     .option('--json', 'Print JSON')
     .example('  $ vllm-chill plan --trace examples/traces/office-day.jsonl --models models/')
@@ -62,6 +66,7 @@ async function runPlan(options: Options, terminal: Terminal): Promise<number> {
   if (!limitMs) throw new UsageError('--time-limit: expected a duration such as 20s')
   const msPerToken = 1_000 / positive(options, 'tokensPerSecond', '--tokens-per-second')
   const gpuWeight = amount(options, 'gpuWeight', '--gpu-weight')
+  const timeZone = timeZoneOf(options)
   const settings = settingsOf(options, terminal)
   const known = await modelsOf(settings)
   const trace = await readTraceFile(options['trace'], {
@@ -75,6 +80,8 @@ async function runPlan(options: Options, terminal: Terminal): Promise<number> {
   const models = plannedModels(known, trace, givenLoads(options, known))
   const result = await plan({
     arrivals: trace.arrivals,
+    beganAt: trace.beganAt,
+    timeZone,
     models,
     loadingWeight: settings.loadingWeight,
     gpuWeight,
@@ -161,6 +168,18 @@ function givenLoads(
       return [model.name, 1_000 * Number(seconds)]
     }),
   )
+}
+
+function timeZoneOf({ timeZone }: Options): string {
+  try {
+    return new Intl.DateTimeFormat('en', {
+      timeZone: timeZone as string | undefined,
+    }).resolvedOptions().timeZone
+  } catch {
+    throw new UsageError(
+      `--time-zone: expected a name such as Europe/Berlin, not ${String(timeZone)}`,
+    )
+  }
 }
 
 function amount(options: Options, key: string, flag: string): number {

@@ -1,8 +1,10 @@
-import type { SwitchPolicyName } from '../../machines/index.ts'
-import { chosenBy, type Step, type Suggestion } from './suggestions.ts'
+import { policies, stepsFor } from './steps.ts'
+import { chosenBy, type Suggestion } from './suggestions.ts'
 import { tryOut, type Choices, type Ground, type Trial } from './trials.ts'
 
 export interface PlanOptions extends Omit<Ground, 'untilMs'> {
+  /** For windows in which a model is kept warm. */
+  readonly timeZone: string
   /** What is in force now, or would be. */
   readonly present: Choices
   /** After it, nothing more is tried; ms. */
@@ -20,20 +22,17 @@ export interface Plan {
   readonly policies: readonly Trial[]
   /** As it is. */
   readonly present: Trial
-  /** With all that is suggested. */
+  /** With all that is suggested, on as many backends as there are. */
   readonly suggested: Trial
+  /** The same on another number of backends, where that is worth it. */
+  readonly resized: Trial | undefined
   readonly suggestions: readonly Suggestion[]
   /** The time was over before all was tried. */
   readonly cutShort: boolean
 }
 
-const policies = ['fair', 'patient', 'fifo', 'sticky'] as const satisfies SwitchPolicyName[]
 /** More than these take too long to be played some thirty times. */
 const requestsAtMost = 20_000
-const backendsAtMost = 6
-
-const second = 1_000
-const minute = 60 * second
 
 /**
  * Plays a trace under each policy and tries, one setting after the other, what would make waiting, loading
@@ -43,7 +42,13 @@ export async function plan(options: PlanOptions): Promise<Plan> {
   const { present, limitMs, now, onProgress } = options
   const window = busiest(options.arrivals)
   const last = Math.max(...window.map(({ at, durationMs }) => at + durationMs))
-  const ground: Ground = { ...options, arrivals: fromZero(window), untilMs: last - window[0]!.at }
+  const began = window[0]!.at
+  const ground: Ground = {
+    ...options,
+    arrivals: fromZero(window),
+    untilMs: last - began,
+    beganAt: options.beganAt === undefined ? undefined : options.beganAt + began,
+  }
   const deadline = now() + limitMs
   const known = new Map<string, Trial>()
   let toDo = policies.length
@@ -63,9 +68,10 @@ export async function plan(options: PlanOptions): Promise<Plan> {
     underPolicies.push(await look({ ...present, switchPolicy }, `switchPolicy ${switchPolicy}`))
   }
 
-  const steps = stepsFor(ground, present)
+  const steps = stepsFor(ground, options)
   toDo = known.size + steps.reduce((sum, { options: all }) => sum + all.length, 0)
   let best = first
+  let resized: Trial | undefined
   let cutShort = false
   const suggestions: Suggestion[] = []
   for (const step of steps) {
@@ -79,65 +85,20 @@ export async function plan(options: PlanOptions): Promise<Plan> {
       tried.push(await look(choices, `${step.setting} ${step.shown(choices)}`))
     }
     const { chosen, suggestion } = chosenBy(step, { best, tried, present: first })
-    best = chosen
+    // Others are tried on the backends there are: another number costs money, and is for a person to decide.
+    if (step.setting !== 'backends') best = chosen
+    else if (chosen !== best) resized = chosen
     if (suggestion) suggestions.push(suggestion)
   }
-  const began = window[0]!.at
   return {
     played: { requests: window.length, fromMs: began, untilMs: last },
     policies: underPolicies,
     present: first,
     suggested: best,
+    resized,
     suggestions,
     cutShort,
   }
-}
-
-/** The policy first, as the most depends on it; more backends last, as they cost money. */
-function stepsFor({ models }: Ground, present: Choices): Step[] {
-  const asked = models.map(({ facts }) => facts)
-  // One for each model is all that can help, until one model alone is too much for one.
-  const most = Math.min(backendsAtMost, Math.max(present.backends, models.length))
-  const counts = Array.from({ length: most }, (_, i) => i + 1)
-  return [
-    {
-      setting: 'switchPolicy',
-      shown: ({ switchPolicy }) => switchPolicy,
-      options: policies.map((switchPolicy) => (before) => ({ ...before, switchPolicy })),
-    },
-    {
-      setting: 'maxWait',
-      unit: 'ms',
-      shown: ({ maxWaitMs }) => maxWaitMs,
-      options: [15 * second, 30 * second, minute, 2 * minute, 5 * minute].map(
-        (maxWaitMs) => (before) => ({ ...before, maxWaitMs }),
-      ),
-    },
-    {
-      setting: 'minResidency',
-      unit: 'ms',
-      shown: ({ minResidencyMs }) => minResidencyMs,
-      options: [0, 30 * second, 2 * minute].map((minResidencyMs) => (before) => ({
-        ...before,
-        minResidencyMs,
-      })),
-    },
-    ...asked.map(({ name, idleTimeoutMs }): Step => ({
-      setting: 'idleTimeout',
-      model: name,
-      unit: 'ms',
-      shown: (choices) => choices.idleTimeoutMs[name] ?? idleTimeoutMs,
-      options: [minute, 5 * minute, 15 * minute, 60 * minute].map((tried) => (before) => ({
-        ...before,
-        idleTimeoutMs: { ...before.idleTimeoutMs, [name]: tried },
-      })),
-    })),
-    {
-      setting: 'backends',
-      shown: ({ backends }) => backends,
-      options: counts.map((backends) => (before) => ({ ...before, backends })),
-    },
-  ]
 }
 
 /** All of them, or the stretch in which so many came soonest. */

@@ -34,6 +34,12 @@ export interface Workload {
   readonly backends?: number
   /** Over the defaults. */
   readonly settings?: Partial<BackendSettings>
+  /** When a model is kept warm. */
+  readonly warm?: readonly {
+    readonly model: string
+    readonly fromMs: number
+    readonly untilMs: number
+  }[]
   /** By model; nothing is idled out unless given. */
   readonly models?: Readonly<Record<string, Partial<Model> & { readonly maxInFlight?: number }>>
 }
@@ -131,6 +137,12 @@ export async function simulate(workload: Workload, policy: SwitchPolicyName): Pr
       .then((lease) => take(arrival, lease))
   }
 
+  for (const { model, fromMs, untilMs } of workload.warm ?? []) {
+    const id = `${model} ${fromMs}`
+    const wish = { id, model, backend: undefined, because: 'kept warm' }
+    clock.setTimeout(() => admission.keepWarm([wish]), fromMs)
+    clock.setTimeout(() => admission.keepWarm([]), untilMs)
+  }
   for (const arrival of workload.arrivals) {
     await clock.pass(begin + arrival.at - clock.now())
     arrive(arrival)

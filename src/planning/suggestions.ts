@@ -2,7 +2,13 @@ import type { Choices, Trial } from './trials.ts'
 
 /** One setting, and what of it is tried. */
 export interface Step {
-  readonly setting: 'switchPolicy' | 'maxWait' | 'minResidency' | 'idleTimeout' | 'backends'
+  readonly setting:
+    | 'switchPolicy'
+    | 'maxWait'
+    | 'minResidency'
+    | 'idleTimeout'
+    | 'keepWarm'
+    | 'backends'
   /** Whose; undefined where it is one for all. */
   readonly model?: string
   readonly unit?: 'ms'

@@ -1,4 +1,6 @@
 import type { Model, SwitchPolicyName } from '../../machines/index.ts'
+import type { WarmWindow } from '../config/index.ts'
+import { openTimes } from './warm-windows.ts'
 import { simulate, type Arrival, type Outcome, type Workload } from './simulation.ts'
 
 /** A model of the plan. */
@@ -16,6 +18,8 @@ export interface Choices {
   readonly backends: number
   /** By model, where it is not the manifest's or the setting's. */
   readonly idleTimeoutMs: Readonly<Record<string, number>>
+  /** A model that is kept warm, beside what the settings have. */
+  readonly keepWarm?: WarmWindow
 }
 
 export interface Waits {
@@ -48,6 +52,8 @@ export interface Ground {
   readonly arrivals: readonly Arrival[]
   readonly models: readonly PlannedModel[]
   readonly untilMs: number
+  /** Unix time of the begin, ms; undefined where the trace does not say. */
+  readonly beganAt: number | undefined
   /** Seconds of waiting that a second of loading is worth. */
   readonly loadingWeight: number
   /** Seconds of waiting that a second of a GPU that is held and does nothing is worth. */
@@ -82,8 +88,9 @@ export async function tryOut(ground: Ground, choices: Choices): Promise<Trial> {
   }
 }
 
-function workloadOf({ arrivals, models, untilMs }: Ground, choices: Choices): Workload {
-  const { maxWaitMs, minResidencyMs, backends, idleTimeoutMs } = choices
+function workloadOf(ground: Ground, choices: Choices): Workload {
+  const { arrivals, models, untilMs, beganAt } = ground
+  const { maxWaitMs, minResidencyMs, backends, idleTimeoutMs, keepWarm } = choices
   return {
     name: 'trace',
     loadMs: Object.fromEntries(models.map(({ facts, load }) => [facts.name, load.ms])),
@@ -94,6 +101,10 @@ function workloadOf({ arrivals, models, untilMs }: Ground, choices: Choices): Wo
     untilMs,
     backends,
     settings: { maxWaitMs, minResidencyMs },
+    warm:
+      keepWarm === undefined || beganAt === undefined
+        ? []
+        : openTimes(keepWarm, { beganAt }, untilMs),
     models: Object.fromEntries(
       models.map(({ facts, maxInFlight }) => {
         const own = idleTimeoutMs[facts.name] ?? facts.idleTimeoutMs

@@ -81,34 +81,48 @@ const waitCells = ({ p50Ms, p95Ms, longestMs }: Waits) =>
   [p50Ms, p95Ms, longestMs].map((ms) => inWords(ms))
 
 function suggestionLines({ plan, weights }: Told): string[] {
-  const { present, suggested, suggestions } = plan
-  const adopted = suggestions.filter(({ why }) => why === 'saves')
+  const { present, suggested, resized, suggestions } = plan
+  const adopted = suggestions.filter(
+    ({ why, setting }) => why === 'saves' && setting !== 'backends',
+  )
   const { loadingWeight, gpuWeight } = weights
   const lines = [
     `Tried one after the other; an hour of loading counts as ${loadingWeight} h of waiting, an hour of a GPU held for nothing as ${gpuWeight} h.`,
     ...suggestions.map((each) => `- ${sentence(each)}`),
   ]
   if (plan.cutShort) lines.push('Not all was tried in the time: --time-limit 1m allows more.')
-  if (adopted.length === 0)
-    return [...lines, '', 'Nothing that was tried is better: keep it as it is.']
-  return [
-    ...lines,
-    '',
-    'Suggested:',
-    ...adopted.map((each) => `  ${settingLine(each)}`),
-    '',
-    `With it: the longest wait is ${inWords(suggested.waits.longestMs)} instead of ${inWords(present.waits.longestMs)}, ` +
-      `95 % wait at most ${inWords(suggested.waits.p95Ms)} instead of ${inWords(present.waits.p95Ms)}, ` +
-      `${count(suggested.loads, 'load')} instead of ${present.loads}, ` +
-      `a GPU is held for ${hours(suggested.heldMs)} instead of ${hours(present.heldMs)}.`,
+  lines.push('')
+  if (adopted.length === 0) lines.push('Nothing that was tried is better: keep it as it is.')
+  else {
+    lines.push('Suggested:', ...adopted.map((each) => `  ${settingLine(each)}`), '')
+    lines.push(`With it: ${comparison(suggested, present)}`)
+  }
+  if (resized) {
+    const { backends } = resized.choices
+    lines.push(`On ${count(backends, 'backend')} it would be: ${comparison(resized, present)}`)
+  }
+  return lines
+}
+
+function comparison(after: Trial, before: Trial): string {
+  const parts = [
+    `the longest wait ${change(inWords, before.waits.longestMs, after.waits.longestMs)}`,
+    `95 % wait at most ${change(inWords, before.waits.p95Ms, after.waits.p95Ms)}`,
+    `loads ${change(String, before.loads, after.loads)}`,
+    `GPU held ${change(hours, before.heldMs, after.heldMs)}`,
   ]
+  return `${parts.join(', ')}.`
+}
+
+function change(show: (value: number) => string, before: number, after: number): string {
+  return [...new Set([show(before), show(after)])].join(' → ')
 }
 
 function sentence(each: Suggestion): string {
   const name = `${each.setting}${each.model === undefined ? '' : ` of ${each.model}`}`
   const [now, best] = [shown(each, each.present), shown(each, each.best)]
   const { before, after } = each
-  const longest = `${inWords(before.longestMs)} → ${inWords(after.longestMs)}`
+  const longest = change(inWords, before.longestMs, after.longestMs)
   if (each.why === 'somebody would wait too long') {
     return `${name}: ${now} stays; ${best} would save ${hours(each.savedMs)}, but the longest wait would be ${longest}.`
   }
@@ -117,10 +131,10 @@ function sentence(each: Suggestion): string {
     return `${name}: ${now} stays; the best other one, ${best}, ${apart}.`
   }
   const parts = [
-    `waiting and loading ${hours(before.costMs)} → ${hours(after.costMs)}`,
+    `waiting and loading ${change(hours, before.costMs, after.costMs)}`,
     `longest wait ${longest}`,
-    `switches ${before.switches} → ${after.switches}`,
-    `GPU held ${hours(before.heldMs)} → ${hours(after.heldMs)}`,
+    `switches ${change(String, before.switches, after.switches)}`,
+    `GPU held ${change(hours, before.heldMs, after.heldMs)}`,
   ]
   return `${name}: ${best} instead of ${now} (${parts.join(', ')}).`
 }
@@ -129,7 +143,6 @@ function settingLine(each: Suggestion): string {
   const value = shown(each, each.suggested)
   if (each.model !== undefined)
     return `${each.setting}: ${value}    # in the manifest of ${each.model}`
-  if (each.setting === 'backends') return `backends: ${value} of them, each with its own \`gpus\``
   return `${each.setting}: ${value}`
 }
 

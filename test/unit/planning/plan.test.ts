@@ -25,6 +25,8 @@ function inTurn(count: number, everyMs: number, ...models: readonly string[]): A
 
 function planOf(options: Partial<PlanOptions> & Pick<PlanOptions, 'arrivals' | 'models'>) {
   return plan({
+    beganAt: undefined,
+    timeZone: 'Europe/Berlin',
     loadingWeight: 1,
     gpuWeight: 1,
     present: {
@@ -61,23 +63,24 @@ describe('a plan', () => {
   })
 
   it('suggests a second backend where two models take turns all day, and says what that saves', async () => {
-    const { suggestions, suggested, present } = await planOf({
+    const { suggestions, suggested, resized, present } = await planOf({
       arrivals: inTurn(120, 10 * second, 'a', 'b'),
       models,
     })
     const backends = suggestions.find(({ setting }) => setting === 'backends')!
     expect(backends).toMatchObject({ present: 1, suggested: 2, why: 'saves' })
     expect(backends.savedMs).toBeGreaterThan(0)
-    expect(suggested.choices.backends).toBe(2)
-    expect(suggested.costMs).toBeLessThan(present.costMs)
+    expect(suggested.choices.backends).toBe(1)
+    expect(resized?.choices.backends).toBe(2)
+    expect(resized?.costMs).toBeLessThan(present.costMs)
   })
 
   it('suggests no second backend for one model that is asked now and then, but a shorter stay', async () => {
-    const { suggested, suggestions } = await planOf({
+    const { resized, suggestions } = await planOf({
       arrivals: inTurn(6, 30 * minute, 'a'),
       models: [model('a', 20 * minute)],
     })
-    expect(suggested.choices.backends).toBe(1)
+    expect(resized).toBeUndefined()
     expect(suggestions.find(({ setting }) => setting === 'idleTimeout')).toMatchObject({
       model: 'a',
       present: 20 * minute,
@@ -108,6 +111,22 @@ describe('a plan', () => {
     expect(suggested.choices.switchPolicy).not.toBe('sticky')
     expect(suggested.waits.longestMs).toBeLessThanOrEqual(1.1 * present.waits.longestMs)
     expect(suggestions.some(({ why }) => why === 'somebody would wait too long')).toBe(true)
+  })
+
+  it('suggests to keep a model warm that one must wait for again and again, in the hours it is asked', async () => {
+    const { suggestions, suggested, present } = await planOf({
+      arrivals: inTurn(12, 20 * minute, 'a'),
+      models: [model('a', minute)],
+      beganAt: Date.parse('2026-03-02T09:30:00+01:00'),
+      gpuWeight: 0,
+    })
+    expect(suggestions.find(({ setting }) => setting === 'keepWarm')).toMatchObject({
+      present: 'none',
+      suggested: '[{ model: a, cron: 0 9 * * 1, for: 5h, timeZone: Europe/Berlin }]',
+      why: 'saves',
+    })
+    expect(present.loads).toBe(12)
+    expect(suggested.loads).toBe(1)
   })
 
   it('ends at its limit with what it has, and tells how far it is', async () => {

@@ -28,7 +28,7 @@ const mayImport: Record<string, readonly string[]> = {
   operations: ['machines', 'errors', 'config', 'catalogue', 'telemetry', 'admission'],
   events: ['machines', 'errors', 'catalogue', 'admission', 'proxy', 'operations'],
   schedule: ['config'],
-  planning: ['machines', 'errors', 'config', 'catalogue', 'telemetry', 'admission'],
+  planning: ['machines', 'errors', 'config', 'catalogue', 'telemetry', 'admission', 'schedule'],
   metrics: ['machines', 'errors', 'catalogue', 'admission', 'proxy', 'operations'],
 }
 
