@@ -22,6 +22,8 @@ const snapshotEveryMs = 250
 /** A reader that is gone is noticed, and no proxy on the way gives up. */
 const commentEveryMs = 15_000
 const maxReaders = 64
+/** At the end, for who is just taking something. */
+const goodbyeMs = 1_000
 /** What one event of a request may take: ids have at most 200 characters. */
 const requestSize = 512
 
@@ -66,11 +68,12 @@ export function createEventHub({ version, clock, bounds }: HubOptions) {
   let batch: unknown
   let snapshotTimer: unknown
   let commentTimer: unknown
+  let lastTimer: unknown
   let closed = false
 
   function put(ring: Ring<Told>, body: EventBody, size: number): void {
     ring.push({ number: ++number, value: { at: clock.now(), body, text: undefined } }, size)
-    if (readers.size > 0) batch ??= clock.setTimeout(feed, batchMs)
+    if (readers.size > 0 && !closed) batch ??= clock.setTimeout(feed, batchMs)
   }
 
   function tell(body: EventBody): void {
@@ -87,7 +90,7 @@ export function createEventHub({ version, clock, bounds }: HubOptions) {
 
   /** Its status is another one: told soon, but not more often than anybody can look. */
   function touch(backend: string): void {
-    if (readers.size === 0 || changed.has(backend)) return
+    if (readers.size === 0 || closed || changed.has(backend)) return
     changed.add(backend)
     snapshotTimer ??= clock.setTimeout(showChanged, batchMs)
   }
@@ -119,12 +122,16 @@ export function createEventHub({ version, clock, bounds }: HubOptions) {
     commentTimer = clock.setTimeout(comment, commentEveryMs)
   }
 
+  function dropRest(): void {
+    for (const reader of readers) reader.drop('the program ends')
+  }
+
   /** With nobody there, no timer runs. */
   function rest(): void {
-    for (const timer of [batch, snapshotTimer, commentTimer]) {
+    for (const timer of [batch, snapshotTimer, commentTimer, lastTimer]) {
       if (timer !== undefined) clock.clearTimeout(timer)
     }
-    batch = snapshotTimer = commentTimer = undefined
+    batch = snapshotTimer = commentTimer = lastTimer = undefined
     changed.clear()
   }
 
@@ -205,8 +212,9 @@ export function createEventHub({ version, clock, bounds }: HubOptions) {
       closed = true
       stopWatching()
       const goodbye = eventText(clock.now(), { type: 'goodbye' })
-      for (const reader of readers) reader.finish(goodbye)
       rest()
+      for (const reader of readers) reader.finish(goodbye)
+      if (readers.size > 0) lastTimer = clock.setTimeout(dropRest, goodbyeMs)
     },
   }
 }

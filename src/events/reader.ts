@@ -44,6 +44,7 @@ export class Reader {
   #greeting: string
   /** Wants more, and there was none. */
   #hungry: (() => void) | undefined
+  #lastWords: string | undefined
   #over = false
 
   constructor(source: Source, reading: Reading) {
@@ -88,10 +89,20 @@ export class Reader {
     this.#controller.error(new Error(why))
   }
 
-  /** Ends the stream with these last words, for one who listens; nobody else is waited for. */
+  /** Ends the stream with these last words, as soon as it takes them. */
   finish(words: string): void {
-    if (!this.#hungry) return this.drop('the program ends')
-    this.#give(`${this.#take()}id: ${this.#id}\n${words}`)
+    this.#lastWords = words
+    const fed = this.#hungry
+    if (!fed) return
+    this.#hungry = undefined
+    this.#sayGoodbye()
+    fed()
+  }
+
+  #sayGoodbye(): void {
+    this.#controller.enqueue(
+      this.#encoder.encode(`${this.#take()}id: ${this.#id}\n${this.#lastWords}`),
+    )
     this.#end()
     this.#controller.close()
   }
@@ -102,6 +113,7 @@ export class Reader {
 
   #pull(): Promise<void> | void {
     if (this.isSlow) return this.drop(tooSlow)
+    if (this.#lastWords !== undefined) return this.#sayGoodbye()
     const text = this.#take()
     if (text !== '') return this.#controller.enqueue(this.#encoder.encode(text))
     if (!this.#reading.follow) {
