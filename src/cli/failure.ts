@@ -4,6 +4,17 @@ export class CommandFailed extends Error {
   readonly exitCode = 1
 }
 
+/** Somebody did not want to wait for its end: the exit code that goes with the signal. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted'
+  readonly exitCode: number
+
+  constructor(message: string, exitCode: number) {
+    super(message)
+    this.exitCode = exitCode
+  }
+}
+
 /** The command line itself is wrong: exit code 2. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'

@@ -1,6 +1,6 @@
 import type { BackendStatus, StatusAnswer } from '../operations/index.ts'
 import { blockingLines, doing, failureLines } from './backend-words.ts'
-import { CommandFailed } from './failure.ts'
+import { CommandFailed, Interrupted } from './failure.ts'
 import type { RunningInstance } from './running-instance.ts'
 import { cut, plain } from './screen/index.ts'
 import type { Terminal } from './terminal.ts'
@@ -9,6 +9,9 @@ import type { Terminal } from './terminal.ts'
 const pollMs = 250
 /** So many looks in a row at backends that rest mean that none of them will do it any more. */
 const lookedInVain = 20
+
+const onlyWatching =
+  'Only the watching has ended; what was begun goes on: `vllm-chill status --watch` shows it.'
 
 export interface Goal {
   /** The backends whose doings are told. */
@@ -21,7 +24,7 @@ export interface Goal {
 /**
  * Watches until the goal is reached and tells what happens meanwhile: on a terminal in one line that
  * is written over, else a line for each change. Throws `CommandFailed` with the reason when the start
- * of the goal's model fails after `before`, or nothing works on the goal any more.
+ * of the goal's model fails after `before`, or nothing works on the goal any more; `Interrupted` at Ctrl-C.
  */
 export async function follow(
   instance: Pick<RunningInstance, 'status'>,
@@ -30,6 +33,7 @@ export async function follow(
   terminal: Terminal,
 ): Promise<StatusAnswer> {
   const tell = teller(terminal)
+  const signal = terminal.interruption()
   const known = new Set(failuresOf(before, goal.model).map(({ at }) => at))
   let inVain = 0
   try {
@@ -43,7 +47,8 @@ export async function follow(
       inVain = concerned.length === 0 && status.backends.every(isAtRest) ? inVain + 1 : 0
       if (inVain === lookedInVain) throw new CommandFailed(whyInVain(goal, status))
       tell.now(concerned)
-      await terminal.pause(pollMs)
+      await terminal.pause(pollMs, signal)
+      if (signal.aborted) throw new Interrupted(onlyWatching, Number(signal.reason))
     }
   } finally {
     tell.end()

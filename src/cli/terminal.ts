@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import { processScreen, type Screen } from './screen/index.ts'
+import { processScreen, type Screen } from './screen/screen.ts'
 
 /** What a command may touch of the process, so that tests can stand in for it. */
 export interface Terminal {

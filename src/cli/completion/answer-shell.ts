@@ -1,7 +1,7 @@
 import type { ModelsAnswer, RequestsAnswer, StatusAnswer } from '../../operations/index.ts'
 import { instanceAt } from '../running-instance.ts'
 import type { Terminal } from '../terminal.ts'
-import { candidatesFor, type Candidate, type Names } from './candidates.ts'
+import { candidatesFor, describedCommands, type Candidate, type Names } from './candidates.ts'
 import { shells, type Shell } from './scripts.ts'
 
 /** Nobody wants to wait at a Tab. */
@@ -17,7 +17,11 @@ export async function answerShell(args: readonly string[], terminal: Terminal): 
   const typed = shell === 'bash' ? joined(args.slice(2)) : args.slice(2)
   const current = typed.at(-1) ?? ''
   const before = typed.slice(0, -1)
-  const candidates = await candidatesFor(before, current, (at) => namesAt(at, terminal), terminal)
+  // bash shows no descriptions.
+  const isDescribed = before.length === 0 && shell !== 'bash'
+  const candidates = isDescribed
+    ? await describedCommands(terminal)
+    : await candidatesFor(before, current, (at) => namesAt(at, terminal), terminal)
   if (candidates === 'files') return terminal.print(':files')
   const lines = candidates
     .filter(({ word }) => word.startsWith(current) && isSafe(word))

@@ -27,7 +27,7 @@ export async function candidatesFor(
   terminal: Terminal,
 ): Promise<Candidates> {
   const [name] = typed
-  if (name === undefined) return await commandNames(terminal)
+  if (name === undefined) return wordsOf(Object.keys(commands))
   if (!Object.hasOwn(commands, name)) return []
   const cli = await createCommandLine(name, terminal)
   const command = cli.commands[0]!
@@ -44,11 +44,6 @@ export async function candidatesFor(
   }
   const argument = command.args[given.words] ?? command.args.find(({ variadic }) => variadic)
   return argument ? await values(argument.value, names) : []
-}
-
-async function commandNames(terminal: Terminal): Promise<readonly Candidate[]> {
-  const cli = await createCommandLine(undefined, terminal)
-  return cli.commands.map(({ name, description }) => ({ word: name, about: description }))
 }
 
 interface Given {
@@ -115,6 +110,12 @@ function flagsOf(cli: CAC, command: Command, given: ReadonlySet<string>): readon
   return optionsOf(cli, command)
     .filter(({ flag }) => !given.has(flag))
     .map(({ flag, about }) => ({ word: flag, about }))
+}
+
+/** With what each is for; for that all of the program has to be read. */
+export async function describedCommands(terminal: Terminal): Promise<readonly Candidate[]> {
+  const cli = await createCommandLine(undefined, terminal)
+  return cli.commands.map(({ name, description }) => ({ word: name, about: description }))
 }
 
 /** By what the help calls them: `<model>`, `<path>`, `<bash|zsh|fish>`. */

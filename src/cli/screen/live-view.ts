@@ -21,19 +21,20 @@ export function openLiveView(
   screen: Screen,
   lines: (columns: number) => readonly string[],
 ): LiveView {
-  let isOpen = true
+  let isShown = false
   const draw = () => {
-    if (!isOpen) return
+    if (!isShown) return
     const shown = cropped(lines(screen.columns()), screen.rows())
     screen.write(home + shown.map((line) => line + endOfLine).join('\r\n') + below)
   }
   const hooks = {
     leave: () => {
-      if (isOpen) screen.write(leave)
+      if (isShown) screen.write(leave)
+      isShown = false
     },
     enter: () => {
-      if (!isOpen) return
-      screen.write(enter)
+      if (!isShown) screen.write(enter)
+      isShown = true
       draw()
     },
   }
@@ -42,9 +43,8 @@ export function openLiveView(
   return {
     draw,
     close: () => {
-      hooks.leave()
-      isOpen = false
       for (const stop of stops) stop()
+      hooks.leave()
     },
   }
 }

@@ -50,6 +50,7 @@ export class FakeScreen implements Screen {
   #columns: number
   readonly #rows: number
   readonly #waiting = new Set<() => void>()
+  #hooks: { leave: () => void; enter: () => void } | undefined
 
   constructor(columns: number, rows = 24) {
     this.#columns = columns
@@ -74,8 +75,19 @@ export class FakeScreen implements Screen {
     return () => this.#listeners.delete(listener)
   }
 
-  whileHidden() {
+  whileHidden(hooks: { leave: () => void; enter: () => void }) {
+    this.#hooks = hooks
     return () => undefined
+  }
+
+  /** As Ctrl-Z does. */
+  suspend() {
+    this.#hooks?.leave()
+  }
+
+  /** As `fg` does. */
+  resume() {
+    this.#hooks?.enter()
   }
 
   resize(columns: number) {

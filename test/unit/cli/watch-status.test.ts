@@ -97,6 +97,20 @@ describe('status --watch on a terminal', () => {
     for (const line of screen.lines) expect(stringWidth(line)).toBeLessThanOrEqual(30)
   })
 
+  it('gives the screen back at Ctrl-Z, draws nothing meanwhile, and takes it again', async () => {
+    const screen = new FakeScreen(120)
+    const { terminal } = await watch({ screen })
+    await screen.shows('gpu0')
+    screen.suspend()
+    expect(screen.written.endsWith(leave)).toBe(true)
+    terminal.tick()
+    screen.resize(60)
+    expect(screen.written.endsWith(leave)).toBe(true)
+    screen.resume()
+    expect(screen.written.split(enter)).toHaveLength(3)
+    await screen.shows('gpu0')
+  })
+
   it('lets durations grow while nothing happens', async () => {
     const screen = new FakeScreen(120)
     const { events, terminal } = await watch({ screen })

@@ -95,6 +95,21 @@ describe('following a command', () => {
     expect(looks).toBe(70)
   })
 
+  it('leaves the line empty and says what goes on at Ctrl-C', async () => {
+    const working = answer([backendStatus({ state: 'scalingUp' })])
+    const terminal = fakeTerminal({}, true)
+    const status = async () => {
+      if (terminal.said.length > 0) terminal.interrupt()
+      return working
+    }
+    const following = follow({ status }, goal, working, terminal)
+    await expect(following).rejects.toMatchObject({
+      exitCode: 130,
+      message: expect.stringContaining('goes on') as string,
+    })
+    expect(terminal.said.at(-1)).toBe(`\r${' '.repeat(15)}\r`)
+  })
+
   it('names who blocks a drain once, elsewhere', async () => {
     const blocking = [{ id: 'req-1', path: '/v1/completions', model: 'a', sinceMs: 2000 }]
     const draining = answer([backendStatus({ state: 'switchingModel.draining', blocking })])
