@@ -1,7 +1,7 @@
 import { createParser } from 'eventsource-parser'
 import type { StreamEvent } from '../events/index.ts'
 import { CommandFailed } from './failure.ts'
-import { Refused } from './instance-calls.ts'
+import { mayPass } from './instance-calls.ts'
 import type { RunningInstance } from './running-instance.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -58,9 +58,7 @@ export async function* followEvents(
       }
     } catch (error) {
       if (signal.aborted) return
-      const isForGood =
-        !(error instanceof CommandFailed) || (error instanceof Refused && error.status < 429)
-      if (isForGood || lastId === undefined) throw error
+      if (!mayPass(error) || lastId === undefined) throw error
       why = error.message
     }
     if (signal.aborted) return

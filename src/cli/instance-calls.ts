@@ -33,6 +33,11 @@ export class Refused extends CommandFailed {
   }
 }
 
+/** Not there, too busy or about to end: worth another try, unlike a refusal of what was asked. */
+export function mayPass(error: unknown): error is CommandFailed {
+  return error instanceof CommandFailed && !(error instanceof Refused && error.status < 429)
+}
+
 /**
  * `GET /proxy/<path>`, or `POST` with a body. Throws `Refused` with the reason it was given, and
  * `CommandFailed` when nothing, or something else, answers.

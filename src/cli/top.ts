@@ -2,8 +2,8 @@ import type { CAC } from 'cac'
 import { optionText, wholeNumber } from './command-line.ts'
 import { countersOf, type Counter, type Counters, type Look, type Stats } from './counters.ts'
 import { readExposition } from './exposition.ts'
-import { CommandFailed, UsageError } from './failure.ts'
-import { Refused } from './instance-calls.ts'
+import { UsageError } from './failure.ts'
+import { mayPass } from './instance-calls.ts'
 import { runningInstance, withInstanceOptions, type RunningInstance } from './running-instance.ts'
 import { columnsText, folded, openLiveView, paintFor, type Paint } from './screen/index.ts'
 import { inBytes, inShort, inWords } from './table.ts'
@@ -75,8 +75,7 @@ async function watchCounters(
         const look = await lookAt(instance)
         Object.assign(latest, { before: latest.look, look, lost: '' })
       } catch (error) {
-        const mayComeBack = error instanceof CommandFailed && !(error instanceof Refused)
-        if (!mayComeBack || !view) throw error
+        if (!mayPass(error) || !view) throw error
         latest.lost = error.message
       }
       show()

@@ -1,6 +1,6 @@
 import { followEvents } from './event-stream.ts'
 import { CommandFailed } from './failure.ts'
-import { Refused } from './instance-calls.ts'
+import { mayPass } from './instance-calls.ts'
 import type { RunningInstance } from './running-instance.ts'
 import { folded, openLiveView, paintFor } from './screen/index.ts'
 import { statusText } from './status.ts'
@@ -125,7 +125,7 @@ async function poll(
     try {
       board.renew(await instance.status())
     } catch (error) {
-      if (!(error instanceof CommandFailed) || error instanceof Refused) throw error
+      if (!mayPass(error)) throw error
       board.take({ type: 'lost', why: error.message })
     }
     changed()

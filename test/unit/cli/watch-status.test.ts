@@ -226,6 +226,23 @@ describe('status --watch where no events are told', () => {
     },
   )
 
+  it('says that it gets no answer, and shows the next that it gets', async () => {
+    const events = new FakeEvents()
+    events.open = () => {
+      throw new ChillError('not_found', 'no events')
+    }
+    const { fleet, printed, terminal } = await watch({ events })
+    await printed.count(1)
+    fleet.onStatus = () => {
+      throw new ChillError('shutting_down', 'It is ending.')
+    }
+    while (terminal.said.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    expect(terminal.said).toEqual(['vllm-chill: It is ending. Trying again.\n'])
+    fleet.onStatus = undefined
+    fleet.backends = [draining]
+    expect((await printed.count(2))[1]).toContain('switchingModel.draining')
+  })
+
   it('fails at once where nothing listens', async () => {
     const terminal = fakeTerminal({ VLLM_CHILL_URL: await unusedUrl() })
     expect(await main(['node', 'vllm-chill', 'status', '--watch'], terminal)).toBe(1)
