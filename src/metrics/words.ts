@@ -34,6 +34,8 @@ export const refusalCodes = Object.keys(errorCodes) as ErrorCode[]
 export const switchReasons = [
   'demand',
   'waited_too_long',
+  'waiting_costs_more',
+  'order_of_arrival',
   'operator',
   'manifest_changed',
   'replica_lost',
@@ -45,6 +47,8 @@ export type SwitchReason = (typeof switchReasons)[number]
 const endings: readonly (readonly [RegExp, SwitchReason])[] = [
   [/(^|: )somebody waits for it, nobody for the loaded model$/, 'demand'],
   [/(^|: )somebody has waited maxWait for it$/, 'waited_too_long'],
+  [/(^|: )waiting for it has cost as much as the switch$/, 'waiting_costs_more'],
+  [/(^|: )it is next in order of arrival$/, 'order_of_arrival'],
   [/(^|: )an operator asked for it$/, 'operator'],
   [/(^|: )its manifest changed( while it was loading)?$/, 'manifest_changed'],
 ]

@@ -1,5 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { patientPolicy, type BackendFact, type StartPhase } from '../../../machines/index.ts'
+import {
+  switchPolicies,
+  type BackendFact,
+  type StartPhase,
+  type SwitchPolicyName,
+} from '../../../machines/index.ts'
 import type { BackendStatus } from '../../../src/operations/index.ts'
 import type { RequestRecord } from '../../../src/proxy/index.ts'
 import { createMetrics, definitions, type Metrics } from '../../../src/metrics/index.ts'
@@ -190,14 +195,14 @@ describe('a switch', () => {
   })
 
   it('has a reason for each why of the charts', () => {
-    const ask = (leases: number, at: number) =>
-      patientPolicy({
-        now: at,
+    const ask = (policy: SwitchPolicyName, leases: number, now: number) => {
+      const answer = switchPolicies[policy]({
+        now,
         loaded: 'a',
         leases,
         waiting: [{ model: 'b', count: 1, oldestAt: 0, weight: 1, meanAt: 0, owed: 0 }],
         residentSince: 0,
-        costs: {},
+        costs: { a: 100, b: 100 },
         priorities: {},
         settings: {
           maxWaitMs: 1_000,
@@ -206,9 +211,16 @@ describe('a switch', () => {
           loadingWeight: 1,
           pinned: [],
         },
-      }) as { why: string }
-    expect(switchReasonOf(`b: ${ask(0, 0).why}`)).toBe('demand')
-    expect(switchReasonOf(`b: ${ask(1, 2_000).why}`)).toBe('waited_too_long')
+      })
+      return answer.decision === 'switch' ? switchReasonOf(`b: ${answer.why}`) : answer.decision
+    }
+    const told = (policy: SwitchPolicyName) =>
+      [ask(policy, 0, 0), ask(policy, 1, 500), ask(policy, 1, 2_000)].join(' ')
+    expect(Object.keys(switchPolicies)).toEqual(['fair', 'patient', 'fifo', 'sticky'])
+    expect(told('fair')).toBe('demand waiting_costs_more waiting_costs_more')
+    expect(told('patient')).toBe('demand stay waited_too_long')
+    expect(told('fifo')).toBe('demand order_of_arrival order_of_arrival')
+    expect(told('sticky')).toBe('demand stay stay')
     expect(switchReasonOf('b: an operator asked for it')).toBe('operator')
     expect(switchReasonOf('b: its manifest changed')).toBe('manifest_changed')
     expect(switchReasonOf('its manifest changed while it was loading')).toBe('manifest_changed')
