@@ -2,6 +2,8 @@ import { writeSync } from 'node:fs'
 import { pino, type DestinationStream, type Logger } from 'pino'
 import { prettyFactory } from 'pino-pretty'
 import { censor } from './censor.ts'
+import { createGathering } from './gathering.ts'
+import { isoTime } from './iso-time.ts'
 import { createOutput } from './output.ts'
 
 export type Log = Logger
@@ -22,7 +24,7 @@ export interface LogOptions {
  */
 export function createLog(options: LogOptions = {}): Log {
   const { level = 'info', format = 'auto' } = options
-  const destination = outputTo(options.destination, (lines, why) => {
+  const destination = openDestination(options.destination, (lines, why) => {
     log.warn({ lines, why }, `${lines} line(s) of this log could not be written: ${why}`)
   })
   // Node opens its standard output here, so that writing to a pipe says EAGAIN instead of blocking.
@@ -32,7 +34,7 @@ export function createLog(options: LogOptions = {}): Log {
     {
       level,
       base: null,
-      timestamp: pino.stdTimeFunctions.isoTime,
+      timestamp: () => `,"time":"${isoTime(Date.now())}"`,
       formatters: {
         level: (label) => ({ level: label }),
         log: censorObject,
@@ -45,20 +47,37 @@ export function createLog(options: LogOptions = {}): Log {
   return censoringChildren(log)
 }
 
-function outputTo(
+/**
+ * A line at level `info` that passes the censor by, for what is written with each request: `fields` is JSON
+ * without its braces, of which somebody has seen to it that no secret and no content can be in it.
+ */
+export function logHarmless(log: Log, fields: string, message: string): void {
+  if (!log.isLevelEnabled('info')) return
+  const { [pino.symbols.streamSym]: stream } = log as unknown as Record<symbol, DestinationStream>
+  const time = isoTime(Date.now())
+  stream?.write(`{"level":"info","time":"${time}",${fields},"msg":${JSON.stringify(message)}}\n`)
+}
+
+interface Destination {
+  /** A line of JSON, and what of it is written for people. */
+  write(line: string, written?: string): void
+}
+
+function openDestination(
   destination: DestinationStream | undefined,
   onLost: (lines: number, why: string) => void,
-): DestinationStream {
+): Destination {
   if (!destination) {
     const output = createOutput({ write: (bytes) => writeSync(1, bytes), onLost })
-    process.once('exit', () => output.flush())
-    return output
+    const gathering = createGathering(output)
+    // Node comes by here after an uncaught error too.
+    process.once('exit', () => {
+      gathering.flush()
+      output.flush()
+    })
+    return gathering
   }
-  const write = (bytes: Uint8Array) => {
-    destination.write(Buffer.from(bytes).toString())
-    return bytes.length
-  }
-  return createOutput({ write, onLost })
+  return { write: (line, written = line) => void destination.write(written) }
 }
 
 // pino gives children a formatter of their own, so their bindings would pass uncensored. Grandchildren
@@ -77,9 +96,9 @@ function censoringChildren(log: Log): Log {
  * In this thread and at once: a worker thread would be a second file beside the bundle, and it loses
  * the last lines of a crash.
  */
-function forPeople(destination: DestinationStream, colorize: boolean): DestinationStream {
+function forPeople(destination: Destination, colorize: boolean): DestinationStream {
   const format = prettyFactory({ colorize, translateTime: 'SYS:HH:MM:ss.l', singleLine: true })
-  return { write: (line) => destination.write(format(line) ?? '') }
+  return { write: (line) => destination.write(line, format(line) ?? '') }
 }
 
 function censorObject(fields: object): Record<string, unknown> {

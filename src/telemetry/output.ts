@@ -13,15 +13,15 @@ export interface OutputOptions {
 }
 
 export interface Output {
-  /** One line with its end. Never throws, never waits. */
-  write(line: string): void
+  /** One line or several, each with its end. Never throws, never waits. */
+  write(lines: string): void
   /** Before the program ends: the last try for what is kept. */
   flush(): void
 }
 
 /**
- * Where a log goes: at once, so that a crash loses nothing. A full disk, a reader that has left and one
- * that does not read cost lines of the log, and nothing else.
+ * Where a log goes. A full disk, a reader that has left and one that does not read cost lines of the
+ * log, and nothing else.
  */
 export function createOutput({ write, onLost }: OutputOptions): Output {
   let kept: Buffer[] = []
@@ -33,47 +33,46 @@ export function createOutput({ write, onLost }: OutputOptions): Output {
   let isWritable = true
   let timer: NodeJS.Timeout | undefined
 
-  function lose(reason: string): void {
-    lost++
+  function lose(lines: Buffer, reason: string): void {
+    lost += countOf(lines)
     why = reason
   }
 
-  /** What is left of it when the reader can take no more; undefined when it is over with. */
-  function putOrLose(line: Buffer): Buffer | undefined {
-    let rest = isCut ? Buffer.concat([Buffer.from('\n'), line]) : line
-    const length = rest.length
-    isCut = false
+  /** What is left of them when the reader can take no more; undefined when they are over with. */
+  function putOrLose(lines: Buffer): Buffer | undefined {
+    let rest = lines
     isWritable = true
     try {
+      while (isCut) isCut = write(newLine) === 0
       while (rest.length > 0) rest = rest.subarray(write(rest))
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code === 'EAGAIN') return rest
-      lose(code ?? String(error))
-      isCut = rest.length < length
+      lose(rest, code ?? String(error))
+      isCut ||= rest.length < lines.length && lines.at(-rest.length - 1) !== newLine[0]
       isWritable = false
     }
     return undefined
   }
 
-  function keep(line: Buffer): void {
-    if (keptBytes + line.length > mostKept) return lose('nobody reads them')
-    kept.push(line)
-    keptBytes += line.length
+  function keep(lines: Buffer): void {
+    if (keptBytes + lines.length > mostKept) return lose(lines, 'nobody reads them')
+    kept.push(lines)
+    keptBytes += lines.length
     timer ??= setTimeout(putKept, retryMs).unref()
   }
 
   function putKept(): void {
     clearTimeout(timer)
     timer = undefined
-    const lines = kept
+    const pieces = kept
     kept = []
     keptBytes = 0
-    for (const [index, line] of lines.entries()) {
-      const rest = putOrLose(line)
+    for (const [index, lines] of pieces.entries()) {
+      const rest = putOrLose(lines)
       if (!rest) continue
       keep(rest)
-      for (const later of lines.slice(index + 1)) keep(later)
+      for (const later of pieces.slice(index + 1)) keep(later)
       return
     }
     if (isWritable) tellLost()
@@ -87,8 +86,8 @@ export function createOutput({ write, onLost }: OutputOptions): Output {
   }
 
   return {
-    write(line) {
-      const bytes = Buffer.from(line)
+    write(lines) {
+      const bytes = Buffer.from(lines)
       if (kept.length > 0) return keep(bytes)
       const rest = putOrLose(bytes)
       if (rest) keep(rest)
@@ -101,4 +100,12 @@ export function createOutput({ write, onLost }: OutputOptions): Output {
       }
     },
   }
+}
+
+const newLine = Buffer.from('\n')
+
+function countOf(lines: Buffer): number {
+  let count = 0
+  for (let at = lines.indexOf(newLine); at !== -1; at = lines.indexOf(newLine, at + 1)) count++
+  return count
 }

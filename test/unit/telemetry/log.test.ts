@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { createLog, type LogOptions } from '../../../src/telemetry/index.ts'
+import { createLog, logHarmless, type LogOptions } from '../../../src/telemetry/index.ts'
 
 function logInto(options: LogOptions & { isTTY?: boolean } = {}) {
   const lines: string[] = []
@@ -94,6 +94,20 @@ describe('log', () => {
     })
     expect(last().err.stack).toContain('log.test.ts')
     expect(JSON.stringify(last())).not.toContain('private words')
+  })
+
+  it('writes what is known to be harmless as any other line', () => {
+    const { log, last, lines } = logInto()
+    logHarmless(log, '"status":200,"model":"a"', 'a "quoted" message')
+    const { time, ...rest } = last()
+    expect(rest).toEqual({ level: 'info', status: 200, model: 'a', msg: 'a "quoted" message' })
+    expect(time).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/)
+    const people = logInto({ format: 'pretty' })
+    logHarmless(people.log, '"status":200', 'done')
+    expect(people.lines.join('')).toMatch(/INFO: done.*"status":200/)
+    log.level = 'warn'
+    logHarmless(log, '"status":200', 'unwanted')
+    expect(lines).toHaveLength(1)
   })
 
   it('survives an object that contains itself', () => {

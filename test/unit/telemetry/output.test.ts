@@ -79,6 +79,27 @@ describe('output of the log', () => {
     expect(state.taken).toBe('on\ntwo\n')
   })
 
+  it('counts the lines of several that are lost, but not those that were written', () => {
+    const { state, output, lost } = outlet()
+    Object.assign(state, { code: 'ENOSPC', room: 6 })
+    output.write('one\ntwo\nthree\n')
+    state.room = Infinity
+    output.write('four\n')
+    expect(state.taken).toBe('one\ntw\nfour\n')
+    expect(lost).toEqual(['2 ENOSPC'])
+  })
+
+  it('begins a new line also when the disk has been full for longer', () => {
+    const { state, output, lost } = outlet()
+    Object.assign(state, { code: 'ENOSPC', room: 2 })
+    output.write('one\n')
+    output.write('two\n')
+    state.room = Infinity
+    output.write('three\n')
+    expect(state.taken).toBe('on\nthree\n')
+    expect(lost).toEqual(['2 ENOSPC'])
+  })
+
   it('gives a slow reader the last lines before the program ends, but not for ever', () => {
     const { state, output } = outlet()
     state.room = 0
