@@ -77,7 +77,7 @@ function openDestination(
     })
     return gathering
   }
-  return { write: (line, written = line) => void destination.write(written) }
+  return { write: (line, written = line) => destination.write(written) }
 }
 
 // pino gives children a formatter of their own, so their bindings would pass uncensored. Grandchildren

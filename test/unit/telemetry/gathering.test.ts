@@ -6,7 +6,8 @@ const line = (level: string, msg: string) => `${JSON.stringify({ level, msg })}\
 
 function gathering() {
   const writes: string[] = []
-  return { ...createGathering({ write: (lines) => void writes.push(lines) }), writes }
+  const made = createGathering({ write: (lines) => void writes.push(lines) })
+  return { write: (...line: Parameters<typeof made.write>) => made.write(...line), writes }
 }
 
 describe('lines of the log', () => {
