@@ -31,7 +31,7 @@ export function registerServe(cli: CAC, terminal: Terminal): void {
       const settings = loadSettings({ flags, env: terminal.env })
       const log = createLog({ level: settings.logLevel, format: settings.logFormat })
       if (options['dryRun'] === true) return await dryRun(settings, terminal)
-      const instance = await startInstance(settings, log)
+      const instance = await startInstance(settings, log, terminal.env)
       // Before anybody can know that it runs: a signal that came too early would end it as it is.
       const stopped = untilToldToStop(instance, log)
       greet(instance, terminal, log)

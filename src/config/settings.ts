@@ -321,7 +321,7 @@ export const settingDefinitions = {
     boolean,
     false,
     'watching',
-    'For a later release: log what the model answers. Until then contents appear in no log.',
+    'Log what models answer, up to 64 KiB of each answer. Otherwise no content appears in any log.',
     { env: ['LOG_OUTPUT'] },
   ),
   enableMetrics: setting(

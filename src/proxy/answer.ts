@@ -62,9 +62,7 @@ export class Answer {
         ...this.#ours(),
       ])
     }
-    const line = Buffer.from(`: ${text}\n\n`)
-    this.bytes += line.length
-    this.#writer.write(line)
+    this.#write(`: ${text}\n\n`)
   }
 
   /** The backend's head. */
@@ -112,8 +110,10 @@ export class Answer {
       this.#breakOff(error)
     } else {
       const body = errorBody(error, this.#api)
-      const length = ['content-length', String(Buffer.byteLength(body))]
-      res.writeHead(error.status, [...errorHeaders(error), ...extra, ...length, ...this.#ours()])
+      const length = Buffer.byteLength(body)
+      this.bytes += length
+      const ours = ['content-length', String(length), ...this.#ours()]
+      res.writeHead(error.status, [...errorHeaders(error), ...extra, ...ours])
       res.end(body)
     }
   }
@@ -122,7 +122,7 @@ export class Answer {
   #breakOff(error: ChillError): void {
     const res = this.#res
     if (this.#kind === Kind.stream && this.#isBetweenEvents())
-      this.#writer.write(Buffer.from(errorEvent(error, this.#api)))
+      this.#write(errorEvent(error, this.#api))
     this.#writer.flush()
     const socket = res.socket
     if (!socket) res.destroy()
@@ -133,8 +133,14 @@ export class Answer {
   }
 
   #endWith(event: string): void {
-    this.#writer.write(Buffer.from(event))
+    this.#write(event)
     this.#writer.end()
+  }
+
+  #write(text: string): void {
+    const bytes = Buffer.from(text)
+    this.bytes += bytes.length
+    this.#writer.write(bytes)
   }
 
   #ours(): string[] {

@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AdmissionRequest, Lease } from '../admission/index.ts'
 import { ChillError, type ErrorCode } from '../errors/index.ts'
 import { asChillError, requestIdOf } from '../telemetry/index.ts'
+import { AnswerCopyist } from './answer-copy.ts'
+import { AnswerTail } from './answer-tail.ts'
 import { Answer } from './answer.ts'
 import type { ProxyContext } from './context.ts'
 import type { AnswerSink, ForwardFailure, Forwarding } from './forwarder.ts'
@@ -11,6 +13,8 @@ import { requestPriority } from './priority.ts'
 import { discardRest, RequestBody } from './request-body.ts'
 import type { Match } from './routes.ts'
 import { IdWatch } from './stored-responses.ts'
+import type { RequestTrace } from './trace.ts'
+import type { RequestRecord } from './types.ts'
 import { startComments } from './wait-comments.ts'
 import { chooseModel } from './choose-model.ts'
 
@@ -39,6 +43,9 @@ export class Exchange implements AnswerSink {
   #waiting: AbortController | undefined
   #stopComments: (() => void) | undefined
   #idWatch: IdWatch | undefined
+  readonly #tail = new AnswerTail()
+  readonly #copyist: AnswerCopyist | undefined
+  readonly #trace: RequestTrace | undefined
   #listensToDrain = false
   #stalling: NodeJS.Timeout | undefined
   #stalled = false
@@ -66,6 +73,13 @@ export class Exchange implements AnswerSink {
       context.cors.headers(req.headers.origin),
       match.route.api,
     )
+    this.#copyist = context.onAnswer && new AnswerCopyist()
+    this.#trace = context.tracer?.request({
+      method: req.method as string,
+      route: match.route.pattern,
+      path: path.split('?', 1)[0] as string,
+      headers: req.headers,
+    })
   }
 
   start(): void {
@@ -143,6 +157,7 @@ export class Exchange implements AnswerSink {
     const { admission, settings } = this.#context
     if (this.#match.responseId !== undefined) this.#mustBeLoaded(request)
     this.#waiting = new AbortController()
+    this.#trace?.waits(request.model)
     if (settings.progressComments && this.#match.route.streams && this.#body?.stream) {
       this.#stopComments = startComments(this.#answer, admission, request.model, settings)
     }
@@ -191,6 +206,7 @@ export class Exchange implements AnswerSink {
           contentLength: outgoing.contentLength,
           isJson: route.body === 'json',
           mustBePlain: this.#answer.committed,
+          traceContext: this.#trace?.forwarded(lease),
         }),
         body: outgoing.body,
         headersTimeoutMs: settings.backendTimeoutMs,
@@ -202,12 +218,15 @@ export class Exchange implements AnswerSink {
   head(status: number, statusText: string, headers: readonly string[]): void {
     // An answer has begun, so the request is never sent again and its bytes are not needed any more.
     this.#body?.release()
+    this.#trace?.answered(status)
     this.#answer.head(status, statusText, headers)
   }
 
   data(chunk: Buffer): boolean {
     this.#firstByteMs ??= performance.now() - this.#startedAt
     this.#idWatch?.data(chunk)
+    this.#tail.data(chunk)
+    this.#copyist?.data(chunk)
     if (this.#answer.data(chunk)) return true
     if (!this.#listensToDrain) {
       this.#listensToDrain = true
@@ -243,6 +262,7 @@ export class Exchange implements AnswerSink {
     const fresh =
       failure.during === 'connecting' || (failure.during === 'waiting' && !failure.staleConnection)
     if (fresh && !failure.timedOut) this.#lease?.suspect()
+    this.#trace?.failed(failure)
     this.#giveBack()
     if (this.#over) return
     if (this.#canSendAgain(failure)) {
@@ -284,6 +304,7 @@ export class Exchange implements AnswerSink {
     this.#over = true
     if (this.#waiting && this.#request)
       this.#answer.waitedMs = this.#context.admission.now() - this.#request.arrivedAt
+    this.#trace?.over()
     this.#waiting?.abort()
     this.#endWait()
     this.#forwarding?.abort()
@@ -305,7 +326,7 @@ export class Exchange implements AnswerSink {
     const left = !this.#res.writableFinished && answer.code === undefined
     clearTimeout(this.#stalling)
     if (!this.#over) this.#finish()
-    this.#context.onRequest({
+    const record: RequestRecord = {
       id: this.#id,
       method: this.#req.method as string,
       route: this.#match.route.pattern,
@@ -320,7 +341,18 @@ export class Exchange implements AnswerSink {
       durationMs: performance.now() - this.#startedAt,
       bytesIn: this.#body?.received ?? 0,
       bytesOut: answer.bytes,
-    })
+      usage: this.#tail.usage(),
+      traceId: this.#trace?.traceId,
+    }
+    this.#trace?.ended(record)
+    this.#context.onRequest(record)
+    this.#tellAnswer(record)
+  }
+
+  #tellAnswer({ id, route, model }: RequestRecord): void {
+    if (!this.#copyist || this.#firstByteMs === undefined || model === undefined) return
+    const { text, isWhole } = this.#copyist
+    this.#context.onAnswer?.({ id, model, route, text, isWhole })
   }
 }
 

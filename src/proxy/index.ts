@@ -10,7 +10,9 @@ import { StoredResponses } from './stored-responses.ts'
 import type { ProxyOptions, RequestRecord } from './types.ts'
 import { createUpgradeHandler } from './websocket.ts'
 
-export type { ProxyLog, ProxyOptions, ProxySettings, RequestRecord } from './types.ts'
+export type { TokenUsage } from './answer-tail.ts'
+export type { RequestTrace, TracedRequest, Tracer } from './trace.ts'
+export type { AnswerCopy, ProxyLog, ProxyOptions, ProxySettings, RequestRecord } from './types.ts'
 export type { AnswerSink, ForwardFailure, Forwarder, Forwarding, Outgoing } from './forwarder.ts'
 
 export interface Proxy {

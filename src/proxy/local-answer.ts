@@ -5,6 +5,7 @@ import { Answer } from './answer.ts'
 import type { ProxyContext } from './context.ts'
 import { discardRest } from './request-body.ts'
 import { apiOf } from './routes.ts'
+import type { RequestRecord } from './types.ts'
 
 /** What is answered without a backend. */
 export interface Local {
@@ -27,6 +28,15 @@ export function answerLocally(
 ): void {
   const startedAt = performance.now()
   const id = requestIdOf(req.headers['x-request-id'])
+  const trace =
+    local.pattern === undefined
+      ? undefined
+      : context.tracer?.request({
+          method: req.method as string,
+          route: local.pattern,
+          path: local.pathname,
+          headers: req.headers,
+        })
   const answer = new Answer(
     res,
     id,
@@ -61,7 +71,7 @@ export function answerLocally(
   if (local.pattern === undefined) return
   const route = local.pattern
   res.on('close', () => {
-    context.onRequest({
+    const record: RequestRecord = {
       id,
       method: req.method as string,
       route,
@@ -76,6 +86,10 @@ export function answerLocally(
       durationMs: performance.now() - startedAt,
       bytesIn: 0,
       bytesOut: answer.bytes,
-    })
+      usage: undefined,
+      traceId: trace?.traceId,
+    }
+    trace?.ended(record)
+    context.onRequest(record)
   })
 }

@@ -8,6 +8,8 @@ interface Form {
   readonly isJson: boolean
   /** The client has been told a head already, in which no content coding is declared. */
   readonly mustBePlain: boolean
+  /** W3C's headers as they go on, instead of the client's; undefined leaves those as they are. */
+  readonly traceContext: readonly string[] | undefined
 }
 
 /** Headers of one forwarded request: the client's, what we must say, and its length. */
@@ -18,6 +20,7 @@ export function outgoingHeaders(
   form: Form,
 ): string[] {
   const headers = forwardedHeaders(req.rawHeaders, requestId, credentials)
+  if (form.traceContext) setTraceContext(headers, form.traceContext)
   if (form.mustBePlain) remove(headers, 'accept-encoding')
   // `curl -d` says so of everything, and vLLM takes JSON from nobody who does.
   if (form.isJson && req.headers['content-type'] === 'application/x-www-form-urlencoded') {
@@ -26,6 +29,12 @@ export function outgoingHeaders(
   }
   if (form.contentLength !== undefined) headers.push('content-length', String(form.contentLength))
   return headers
+}
+
+export function setTraceContext(headers: string[], traceContext: readonly string[]): void {
+  remove(headers, 'traceparent')
+  remove(headers, 'tracestate')
+  for (const one of traceContext) headers.push(one)
 }
 
 function remove(headers: string[], name: string): void {

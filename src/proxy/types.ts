@@ -1,7 +1,9 @@
 import type { Admission } from '../admission/index.ts'
 import type { Catalogue } from '../catalogue/index.ts'
 import type { ErrorCode } from '../errors/index.ts'
+import type { TokenUsage } from './answer-tail.ts'
 import type { Forwarder } from './forwarder.ts'
+import type { Tracer } from './trace.ts'
 
 /** What of the configuration concerns the way of a request. */
 export interface ProxySettings {
@@ -63,6 +65,19 @@ export interface RequestRecord {
   readonly durationMs: number
   readonly bytesIn: number
   readonly bytesOut: number
+  /** As the answer tells it. */
+  readonly usage: TokenUsage | undefined
+  /** Of OpenTelemetry, while that is on. */
+  readonly traceId: string | undefined
+}
+
+/** What a model answered, whole or to the length that is kept. */
+export interface AnswerCopy {
+  readonly id: string
+  readonly model: string
+  readonly route: string
+  readonly text: string
+  readonly isWhole: boolean
 }
 
 export interface ProxyOptions {
@@ -74,6 +89,10 @@ export interface ProxyOptions {
   readonly ready: () => boolean
   /** Called once per request, after its last byte. */
   readonly onRequest?: (record: RequestRecord) => void
+  /** Called with what a backend has answered, once it is over. Without it nobody keeps any of it. */
+  readonly onAnswer?: (answer: AnswerCopy) => void
+  /** Follows requests for OpenTelemetry. */
+  readonly tracer?: Tracer | undefined
   /** Another way to reach backends; undici by default. */
   readonly forwarder?: Forwarder
 }

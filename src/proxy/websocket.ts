@@ -12,6 +12,9 @@ import { cutError, failureError } from './failure-error.ts'
 import type { ForwardFailure } from './forwarder.ts'
 import { answeredHeaders, forwardedHeaders, headerStrings } from './headers.ts'
 import { requestPriority } from './priority.ts'
+import { setTraceContext } from './outgoing-headers.ts'
+import type { RequestTrace } from './trace.ts'
+import type { RequestRecord } from './types.ts'
 
 const realtimePath = '/v1/realtime'
 /** A client that speaks before it has been answered is buffered up to this, bytes. */
@@ -32,6 +35,7 @@ class Tunnel {
   readonly #socket: Socket
   readonly #id: string
   readonly #startedAt = performance.now()
+  readonly #trace: RequestTrace | undefined
   #forwardedMs: number | undefined
   readonly #waiting = new AbortController()
   #early: Buffer[]
@@ -53,6 +57,13 @@ class Tunnel {
     this.#id = requestIdOf(req.headers['x-request-id'])
     this.#early = head.length > 0 ? [head] : []
     this.#earlyBytes = head.length
+    const [path = ''] = (req.url ?? '').split('?', 1)
+    this.#trace = context.tracer?.request({
+      method: 'GET',
+      route: path === realtimePath ? realtimePath : 'other',
+      path,
+      headers: req.headers,
+    })
   }
 
   start(): void {
@@ -99,7 +110,10 @@ class Tunnel {
       priority: requestPriority(this.#req.headers, settings.priorityHeader),
     }
     this.#request = request
-    return admission.tryAcquire(request) ?? (await admission.acquire(request, this.#waiting.signal))
+    const lease = admission.tryAcquire(request)
+    if (lease) return lease
+    this.#trace?.waits(model)
+    return await admission.acquire(request, this.#waiting.signal)
   }
 
   #connect(lease: Lease): void {
@@ -126,7 +140,7 @@ class Tunnel {
       {
         method: 'GET',
         path: this.#req.url as string,
-        headers: forwardedHeaders(this.#req.rawHeaders, this.#id, this.#context.credentials),
+        headers: this.#headersFor(lease),
         upgrade: 'websocket',
       },
       {
@@ -137,6 +151,7 @@ class Tunnel {
           this.#join(status, headerStrings(controller.rawHeaders), upstream),
         onResponseStart: (controller, status, _headers, statusText) => {
           if (status < 200) return
+          this.#trace?.answered(status)
           const ours = ['connection', 'close', ...this.#ours()]
           const headers = answeredHeaders(headerStrings(controller.rawHeaders), ours)
           this.#tellHead(status, statusText, headers)
@@ -148,12 +163,18 @@ class Tunnel {
           const timedOut = error.code === 'UND_ERR_HEADERS_TIMEOUT'
           // Ended by ourselves, it says nothing of the endpoint.
           if (!timedOut && !this.#over && !this.#error && this.#status === 0) lease.suspect()
-          this.#refuse(
-            failureError({ during, staleConnection: false, timedOut, error }, false, lease.backend),
-          )
+          const failure = { during, staleConnection: false, timedOut, error }
+          this.#trace?.failed(failure)
+          this.#refuse(failureError(failure, false, lease.backend))
         },
       } satisfies Dispatcher.DispatchHandler,
     )
+  }
+
+  #headersFor(lease: Lease): string[] {
+    const headers = forwardedHeaders(this.#req.rawHeaders, this.#id, this.#context.credentials)
+    if (this.#trace) setTraceContext(headers, this.#trace.forwarded(lease))
+    return headers
   }
 
   #tellHead(status: number, statusText: string | undefined, headers: readonly string[]): void {
@@ -167,6 +188,7 @@ class Tunnel {
     const socket = this.#socket
     const { websocketIdleTimeoutMs } = this.#context.settings
     this.#upstream = upstream
+    this.#trace?.answered(status)
     const ours = ['connection', 'upgrade', 'upgrade', 'websocket', ...this.#ours()]
     this.#tellHead(status, undefined, answeredHeaders(headers, ours))
     upstream.on('error', () => upstream.destroy())
@@ -210,6 +232,7 @@ class Tunnel {
 
   /** Ends both sides; what has been written still arrives. */
   #end(): void {
+    this.#trace?.over()
     this.#endWait()
     this.#upstream?.destroy()
     void this.#client?.destroy()
@@ -229,7 +252,7 @@ class Tunnel {
     this.#over = true
     this.#end()
     const left = this.#status === 0
-    this.#context.onRequest({
+    const record: RequestRecord = {
       id: this.#id,
       method: 'GET',
       route: this.#error?.code === 'not_found' ? 'other' : realtimePath,
@@ -244,6 +267,10 @@ class Tunnel {
       durationMs: performance.now() - this.#startedAt,
       bytesIn: this.#socket.bytesRead,
       bytesOut: this.#socket.bytesWritten,
-    })
+      usage: undefined,
+      traceId: this.#trace?.traceId,
+    }
+    this.#trace?.ended(record)
+    this.#context.onRequest(record)
   }
 }

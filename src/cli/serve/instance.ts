@@ -6,7 +6,7 @@ import type { Settings } from '../../config/index.ts'
 import { createEventHub, createHistory } from '../../events/index.ts'
 import { createMetrics } from '../../metrics/index.ts'
 import { createOperationsApp, mountOperations } from '../../operations/index.ts'
-import { createProxy, type RequestRecord } from '../../proxy/index.ts'
+import { createProxy } from '../../proxy/index.ts'
 import type { Log } from '../../telemetry/index.ts'
 import { followSchedule } from '../../schedule/index.ts'
 import { version } from '../version.ts'
@@ -14,6 +14,9 @@ import { gpuCounts } from './gpu-counts.ts'
 import { openLocalGround, type Ground } from './ground.ts'
 import { warmthOf, windowsOf } from './warmth.ts'
 import { listenOn, type Listening } from './listening.ts'
+import { logAnswer, warnOfAnswers } from './answer-line.ts'
+import { openTracing, type Environment } from './open-tracing.ts'
+import { logRequest } from './request-line.ts'
 
 /** Between two comments on one waiting stream, also where the first comes at once. */
 const leastProgressMs = 1_000
@@ -31,10 +34,15 @@ export interface Instance {
 }
 
 /** Puts the rooms together as the settings say, and listens. */
-export async function startInstance(settings: Settings, log: Log): Promise<Instance> {
+export async function startInstance(
+  settings: Settings,
+  log: Log,
+  env: Environment = {},
+): Promise<Instance> {
   const ground = await openGround(settings, log)
   const { catalogue, driver } = ground
   warnOfUnknown(settings, catalogue, log)
+  if (settings.logOutput) warnOfAnswers(log)
   const metrics = createMetrics({
     catalogue,
     gpusOf: gpuCounts(settings, catalogue),
@@ -43,6 +51,7 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
   })
   const events = createEventHub({ version, clock: systemClock })
   const history = createHistory(systemClock)
+  const tracing = await openTracing(env, log)
   const fleet = createAdmission({
     driver,
     catalogue,
@@ -54,17 +63,20 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
     onFact: (fact) => {
       metrics.onFact(fact)
       events.onFact(fact)
+      tracing?.onFact(fact)
       ground.onFact?.(fact)
     },
     onTransition: (transition) => {
       metrics.onTransition(transition)
       events.onTransition(transition)
       history.onTransition(transition)
+      tracing?.onTransition(transition)
       ground.onTransition?.(transition)
     },
     onPhase: (reached) => {
       metrics.onPhase(reached)
       events.onPhase(reached)
+      tracing?.onPhase(reached)
     },
     onAdmitted: (lease) => events.onAdmitted(lease),
     onWaiting: (model, count, backend) => {
@@ -90,8 +102,10 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
     onRequest: (record) => {
       metrics.onRequest(record)
       events.onRequest(record)
-      tellRequest(log, record)
+      logRequest(log, record)
     },
+    ...(settings.logOutput && { onAnswer: (answer) => logAnswer(log, answer) }),
+    tracer: tracing?.tracer,
   })
 
   const { enableMetrics, operationsToken: token } = settings
@@ -106,6 +120,7 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
     await fleet.shutDown({ delayMs: 0 })
     await ground.close()
     metrics.close()
+    await tracing?.close()
   }
   try {
     const { host, port, operationsPort } = settings
@@ -137,6 +152,7 @@ export async function startInstance(settings: Settings, log: Log): Promise<Insta
       await proxy.close()
       await ground.close()
       metrics.close()
+      await tracing?.close()
     },
     hurry: () => fleet.hurry(),
   }
@@ -147,13 +163,6 @@ async function openGround(settings: Settings, log: Log): Promise<Ground> {
   if (settings.driver === 'process') return await openLocalGround(settings, log)
   const { openClusterGround } = await import('./cluster-ground.ts')
   return await openClusterGround(settings, log)
-}
-
-function tellRequest(log: Log, record: RequestRecord): void {
-  const { method, route, status, model, code, durationMs, waitedMs } = record
-  const what = [method, route, model, status, code].filter((part) => part !== undefined).join(' ')
-  const waited = waitedMs > 0 ? `, ${Math.round(waitedMs)} of them waiting` : ''
-  log.info({ ...record }, `${what} in ${Math.round(durationMs)} ms${waited}`)
 }
 
 function warnOfUnknown(settings: Settings, catalogue: Catalogue, log: Log): void {

@@ -22,6 +22,7 @@ import {
   type Forwarder,
   type ProxySettings,
   type RequestRecord,
+  type Tracer,
 } from '../../../src/proxy/index.ts'
 
 export const settings: ProxySettings = {
@@ -191,6 +192,7 @@ interface WorldOptions {
   settings?: Partial<ProxySettings>
   catalogue?: Catalogue
   forwarder?: Forwarder
+  tracer?: Tracer
 }
 
 /** A proxy and a backend over real sockets; `listener` is the backend. */
@@ -212,6 +214,7 @@ export async function world(listener: RequestListener, options: WorldOptions = {
       made.records.push(record)
       made.emit('record')
     },
+    tracer: options.tracer,
     ...(options.forwarder && { forwarder: options.forwarder }),
   })
   made.proxy = createServer(toNodeHandler(proxy.app) as RequestListener)

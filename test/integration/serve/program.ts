@@ -36,6 +36,8 @@ export interface Setup {
   readonly port?: number
   /** Content of a configuration file. */
   readonly config?: object
+  /** Further variables of its environment. */
+  readonly environment?: Readonly<Record<string, string>>
   /** Where a program before it was: its models, state and GPU are taken over. */
   readonly folder?: string
   /** Only where two backends are told to share a GPU. */
@@ -104,7 +106,11 @@ export async function startProgram(setup: Setup = {}): Promise<Program> {
     await writeFile(file, JSON.stringify(setup.config))
     flags.push('--config', file)
   }
-  const serving = await startServing(flags, { HOME: folder }, setup.mayRunOutOfMemory)
+  const serving = await startServing(
+    flags,
+    { HOME: folder, ...setup.environment },
+    setup.mayRunOutOfMemory,
+  )
   const started = () => startsIn(serving.log.all)
   return { ...serving, folder, stateDir, models, started }
 }

@@ -58,6 +58,8 @@ function record(id: string, changed: Partial<RequestRecord> = {}): RequestRecord
     durationMs: 3.6,
     bytesIn: 4,
     bytesOut: 5,
+    usage: undefined,
+    traceId: undefined,
     ...changed,
   }
 }

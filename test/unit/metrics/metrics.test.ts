@@ -98,6 +98,8 @@ const record = (more: Partial<RequestRecord> = {}): RequestRecord => ({
   durationMs: 50,
   bytesIn: 100,
   bytesOut: 200,
+  usage: undefined,
+  traceId: undefined,
   ...more,
 })
 
