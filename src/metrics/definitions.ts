@@ -151,7 +151,7 @@ export const definitions = {
   vllm_chill_drain_duration_seconds: {
     type: 'histogram',
     labels: ['outcome'],
-    help: `Drains, and how long they took, by their end: ${list(drainOutcomes)}.`,
+    help: `Drains, and how long they took, by their end: ${list(drainOutcomes)}. \`preempted\` are those of which streams were cut after \`preemptAfter\`.`,
     buckets: requestSeconds,
   },
   vllm_chill_drains_overdue_total: {

@@ -27,7 +27,7 @@ const unloading = new Set([
 interface Life {
   start: { phase: PhaseReached['phase']; phaseAt: number } | undefined
   turn: { readonly from: string; to: string; readonly at: number } | undefined
-  drain: { readonly at: number; cut: boolean } | undefined
+  drain: { readonly at: number; end: DrainOutcome } | undefined
   unloadAt: number | undefined
   /** The residence of which no answer to somebody who waited is over yet. */
   fresh: { readonly model: string; readonly at: number } | undefined
@@ -78,11 +78,7 @@ export function countLives(into: Instruments, now: () => number) {
 
   function endDrain(life: Life, to: string): void {
     if (!life.drain) return
-    const outcome: DrainOutcome = unloading.has(to)
-      ? life.drain.cut
-        ? 'cut'
-        : 'done'
-      : 'called_off'
+    const outcome = unloading.has(to) ? life.drain.end : 'called_off'
     const seconds = (now() - life.drain.at) / perSecond
     into.vllm_chill_drain_duration_seconds.series({ outcome }).observe(seconds)
     life.drain = undefined
@@ -116,7 +112,7 @@ export function countLives(into: Instruments, now: () => number) {
       life.turn = { from: model ?? 'none', to: target ?? 'none', at: now() }
       into.vllm_chill_switches_total.inc({ reason: switchReasonOf(because) })
     }
-    if (isDrain(to)) life.drain ??= { at: now(), cut: false }
+    if (isDrain(to)) life.drain ??= { at: now(), end: 'done' }
     if (unloading.has(to)) life.unloadAt ??= now()
     if (starting.has(to) && !starting.has(from)) {
       life.start = { phase: 'resources', phaseAt: now() }
@@ -162,7 +158,9 @@ export function countLives(into: Instruments, now: () => number) {
         endTurn(life, 'failure')
       } else if (fact.type === 'drain overdue') {
         into.vllm_chill_drains_overdue_total.inc()
-        if (life.drain) life.drain.cut = fact.cut
+        if (life.drain && fact.cut) life.drain.end = 'cut'
+      } else if (fact.type === 'preempted') {
+        if (life.drain) life.drain.end = 'preempted'
       } else if (fact.type === 'unload overdue') {
         into.vllm_chill_scale_operations_total.inc({ direction: 'down', status: 'failure' })
       } else if (fact.type === 'replica lost') {

@@ -5,7 +5,7 @@ import { errorCodes, type ErrorCode } from '../errors/index.ts'
 
 export const admissionOutcomes = ['admitted', 'refused', 'left'] as const
 
-export const drainOutcomes = ['done', 'cut', 'called_off'] as const
+export const drainOutcomes = ['done', 'preempted', 'cut', 'called_off'] as const
 export type DrainOutcome = (typeof drainOutcomes)[number]
 
 export const coldStartPhases = [

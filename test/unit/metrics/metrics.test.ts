@@ -173,6 +173,21 @@ describe('a switch', () => {
     expect(await value('vllm_shutdown_duration_seconds_sum')).toBe(1)
   })
 
+  it('whose drain cut streams, for somebody who waited or at the deadline, says so', async () => {
+    load('a')
+    step('switchingModel.draining', { because, target: 'b' })
+    fact({ type: 'preempted', model: 'a', target: 'b' })
+    step('switchingModel.unloading', { because, target: 'b' })
+    load('b')
+    step('switchingModel.draining', { because, target: 'a' })
+    fact({ type: 'drain overdue', model: 'b', cut: true })
+    step('switchingModel.unloading', { because, target: 'a' })
+    expect(await value('drain_duration_seconds_count', { outcome: 'preempted' })).toBe(1)
+    expect(await value('drain_duration_seconds_count', { outcome: 'cut' })).toBe(1)
+    expect(await value('drain_duration_seconds_count', { outcome: 'done' })).toBe(0)
+    expect(await value('drains_overdue_total')).toBe(1)
+  })
+
   it('that loses its reason is cancelled, and its drain called off', async () => {
     load('a')
     step('switchingModel.draining', { because, target: 'b' })
