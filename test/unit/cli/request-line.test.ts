@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { logRequest } from '../../../src/cli/serve/request-line.ts'
@@ -54,6 +55,12 @@ describe('the line of a request', () => {
       traceId: '0af7651916cd43dd8448eb211c80319c',
       msg: 'POST /v1/chat/completions a 200 in 2001 ms, 1500 of them waiting',
     })
+  })
+
+  it('is as the page shows it', () => {
+    const page = readFileSync(new URL('../../../docs/observability.md', import.meta.url), 'utf8')
+    const [, shown = ''] = /```json\n([^]*?)```/.exec(page) ?? []
+    expect(Object.keys(JSON.parse(shown) as object)).toEqual(Object.keys(lineOf() ?? {}))
   })
 
   it('leaves out what is not', () => {
