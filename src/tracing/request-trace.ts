@@ -51,6 +51,7 @@ export class TracedExchange implements RequestTrace {
   readonly #request: TracedRequest
   readonly #startedAt = unixMs()
   readonly #server: Span
+  readonly #isKept: boolean
   readonly #within: Context
   #wait: Wait | undefined
   #upstream: Span | undefined
@@ -62,20 +63,17 @@ export class TracedExchange implements RequestTrace {
     this.#stages = stages
     this.#request = request
     const from = propagator.extract(ROOT_CONTEXT, request.headers, fromHeaders)
-    this.#server = tracer.startSpan(
-      serverName(request),
-      {
-        kind: SpanKind.SERVER,
-        startTime: this.#startedAt,
-        attributes: serverAttributes(request),
-      },
-      from,
-    )
+    const options = { kind: SpanKind.SERVER, startTime: this.#startedAt }
+    this.#server = tracer.startSpan(serverName(request), options, from)
+    // What nobody keeps need not be found out.
+    this.#isKept = this.#server.isRecording()
+    if (this.#isKept) this.#server.setAttributes(serverAttributes(request))
     this.#within = trace.setSpan(from, this.#server)
     this.traceId = this.#server.spanContext().traceId
   }
 
   waits(model: string): void {
+    if (!this.#isKept) return
     const from = unixMs()
     const attributes = { [modelAttribute]: model }
     const span = this.#tracer.startSpan(
@@ -86,10 +84,17 @@ export class TracedExchange implements RequestTrace {
     this.#wait = { span, from, model }
   }
 
-  forwarded({ backend, endpoint, request: { model } }: Lease): readonly string[] {
+  forwarded(lease: Lease): readonly string[] {
+    const headers: string[] = []
+    const upstream = this.#isKept ? this.#startUpstream(lease) : this.#server
+    propagator.inject(trace.setSpan(this.#within, upstream), headers, intoList)
+    return headers
+  }
+
+  #startUpstream({ backend, endpoint, request: { model } }: Lease): Span {
     const now = unixMs()
     this.#endWait(now, backend, undefined)
-    this.#upstream = this.#tracer.startSpan(
+    const upstream = this.#tracer.startSpan(
       upstreamName(this.#request, model),
       {
         kind: SpanKind.CLIENT,
@@ -103,9 +108,8 @@ export class TracedExchange implements RequestTrace {
       this.#within,
     )
     this.#sent++
-    const headers: string[] = []
-    propagator.inject(trace.setSpan(this.#within, this.#upstream), headers, intoList)
-    return headers
+    this.#upstream = upstream
+    return upstream
   }
 
   answered(status: number): void {
@@ -129,6 +133,7 @@ export class TracedExchange implements RequestTrace {
   }
 
   ended(record: RequestRecord): void {
+    if (!this.#isKept) return this.#server.end()
     const { status, code, firstByteMs } = record
     const now = unixMs()
     const overAt = this.#overAt ?? now

@@ -10,6 +10,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
  */
 export async function openTracing(env: Environment, log: Log): Promise<Tracing | undefined> {
   if (!isWanted(env, log)) return undefined
+  log.info({}, 'OpenTelemetry is on: requests are traced as the variables OTEL_… say')
   const { startTracing } = await import('../../tracing/index.ts')
   return startTracing({ version, log })
 }
