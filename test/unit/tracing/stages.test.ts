@@ -21,6 +21,7 @@ function step(to: string, { model = 'a', target, backend = 'gpu0', after = 0 }: 
     model,
     target,
     generation: 1,
+    event: 'demand changed',
     because: 'somebody waits for it',
     afterMs: after,
   })
@@ -36,7 +37,7 @@ interface Step {
 
 function phase(name: StartPhase, after = 0): void {
   now += after
-  stages.onPhase({ backend: 'gpu0', phase: name })
+  stages.onPhase({ backend: 'gpu0', model: 'a', phase: name, elapsedMs: now })
 }
 
 /** `drain 0-5` and so on, with the phases behind it. */
