@@ -43,8 +43,8 @@ export class Exchange implements AnswerSink {
   #waiting: AbortController | undefined
   #stopComments: (() => void) | undefined
   #idWatch: IdWatch | undefined
-  readonly #tail = new AnswerTail()
-  readonly #copyist: AnswerCopyist | undefined
+  #tail: AnswerTail | undefined
+  #copyist: AnswerCopyist | undefined
   readonly #trace: RequestTrace | undefined
   #listensToDrain = false
   #stalling: NodeJS.Timeout | undefined
@@ -73,7 +73,6 @@ export class Exchange implements AnswerSink {
       context.cors.headers(req.headers.origin),
       match.route.api,
     )
-    this.#copyist = context.onAnswer && new AnswerCopyist()
     this.#trace = context.tracer?.request({
       method: req.method as string,
       route: match.route.pattern,
@@ -219,13 +218,15 @@ export class Exchange implements AnswerSink {
     // An answer has begun, so the request is never sent again and its bytes are not needed any more.
     this.#body?.release()
     this.#trace?.answered(status)
+    this.#tail = new AnswerTail()
+    this.#copyist = this.#context.onAnswer && new AnswerCopyist()
     this.#answer.head(status, statusText, headers)
   }
 
   data(chunk: Buffer): boolean {
     this.#firstByteMs ??= performance.now() - this.#startedAt
     this.#idWatch?.data(chunk)
-    this.#tail.data(chunk)
+    this.#tail?.data(chunk)
     this.#copyist?.data(chunk)
     if (this.#answer.data(chunk)) return true
     if (!this.#listensToDrain) {
@@ -341,7 +342,7 @@ export class Exchange implements AnswerSink {
       durationMs: performance.now() - this.#startedAt,
       bytesIn: this.#body?.received ?? 0,
       bytesOut: answer.bytes,
-      usage: this.#tail.usage(),
+      usage: this.#tail?.usage(),
       traceId: this.#trace?.traceId,
     }
     this.#trace?.ended(record)

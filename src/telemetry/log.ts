@@ -24,12 +24,14 @@ export interface LogOptions {
  */
 export function createLog(options: LogOptions = {}): Log {
   const { level = 'info', format = 'auto' } = options
-  const destination = openDestination(options.destination, (lines, why) => {
-    log.warn({ lines, why }, `${lines} line(s) of this log could not be written: ${why}`)
-  })
   // Node opens its standard output here, so that writing to a pipe says EAGAIN instead of blocking.
   const onTerminal = (options.destination ?? process.stdout).isTTY === true
   const people = format === 'pretty' || (format === 'auto' && onTerminal)
+  const destination = options.destination
+    ? writingTo(options.destination)
+    : openOutput(onTerminal, (lines, why) => {
+        log.warn({ lines, why }, `${lines} line(s) of this log could not be written: ${why}`)
+      })
   const log = pino(
     {
       level,
@@ -63,21 +65,23 @@ interface Destination {
   write(line: string, written?: string): void
 }
 
-function openDestination(
-  destination: DestinationStream | undefined,
+const writingTo = (destination: DestinationStream): Destination => ({
+  write: (line, written = line) => destination.write(written),
+})
+
+/** On a terminal, where other things are written too, each line comes at once and so in its place. */
+function openOutput(
+  onTerminal: boolean,
   onLost: (lines: number, why: string) => void,
 ): Destination {
-  if (!destination) {
-    const output = createOutput({ write: (bytes) => writeSync(1, bytes), onLost })
-    const gathering = createGathering(output)
-    // Node comes by here after an uncaught error too.
-    process.once('exit', () => {
-      gathering.flush()
-      output.flush()
-    })
-    return gathering
-  }
-  return { write: (line, written = line) => destination.write(written) }
+  const output = createOutput({ write: (bytes) => writeSync(1, bytes), onLost })
+  const gathering = createGathering(output)
+  // Node comes by here after an uncaught error too.
+  process.once('exit', () => {
+    gathering.flush()
+    output.flush()
+  })
+  return onTerminal ? writingTo(output) : gathering
 }
 
 // pino gives children a formatter of their own, so their bindings would pass uncensored. Grandchildren
@@ -93,8 +97,8 @@ function censoringChildren(log: Log): Log {
 }
 
 /**
- * In this thread and at once: a worker thread would be a second file beside the bundle, and it loses
- * the last lines of a crash.
+ * In this thread: a worker thread would be a second file beside the bundle, and it loses the last lines
+ * of a crash.
  */
 function forPeople(destination: Destination, colorize: boolean): DestinationStream {
   const format = prettyFactory({ colorize, translateTime: 'SYS:HH:MM:ss.l', singleLine: true })
