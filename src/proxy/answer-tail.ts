@@ -15,6 +15,8 @@ export interface TokenUsage {
   readonly cachedTokens: number | undefined
 }
 
+const name = Buffer.from('"usage"')
+const isObject = /^"usage"\s*:\s*\{/
 const counts = {
   promptTokens: /"(?:prompt|input)_tokens"\s*:\s*(\d{1,15})/,
   completionTokens: /"(?:completion|output)_tokens"\s*:\s*(\d{1,15})/,
@@ -35,20 +37,23 @@ export class AnswerTail {
 
   /** Of all shapes of these APIs, whole or streamed; undefined where the answer does not tell it. */
   usage(): TokenUsage | undefined {
-    if (this.#last.length === 0) return undefined
-    const inOrder = [...this.#last.slice(this.#next), ...this.#last.slice(0, this.#next)]
-    return usageIn(Buffer.concat(inOrder).toString('latin1'))
+    const last = this.#last
+    if (last.length === 0) return undefined
+    const bytes =
+      last.length === 1
+        ? (last[0] as Buffer)
+        : Buffer.concat([...last.slice(this.#next), ...last.slice(0, this.#next)])
+    // Inside of a text that the model wrote, the quotation marks would be escaped.
+    for (let at = bytes.lastIndexOf(name); at !== -1; at = bytes.lastIndexOf(name, at - 1)) {
+      const told = bytes.toString('latin1', at, at + mostOfUsage)
+      if (isObject.test(told)) return usageIn(told)
+      if (at === 0) break
+    }
+    return undefined
   }
 }
 
-function usageIn(text: string): TokenUsage | undefined {
-  // Inside of a text that the model wrote, the quotation marks would be escaped.
-  let at = text.lastIndexOf('"usage"')
-  while (at > 0 && !/^"usage"\s*:\s*\{/.test(text.slice(at, at + 20))) {
-    at = text.lastIndexOf('"usage"', at - 1)
-  }
-  if (at === -1) return undefined
-  const told = text.slice(at, at + mostOfUsage)
+function usageIn(told: string): TokenUsage | undefined {
   const usage = {
     promptTokens: countIn(told, counts.promptTokens),
     completionTokens: countIn(told, counts.completionTokens),
