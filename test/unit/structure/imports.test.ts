@@ -29,7 +29,6 @@ const mayImport: Record<string, readonly string[]> = {
   events: ['machines', 'errors', 'catalogue', 'admission', 'proxy', 'operations'],
   schedule: ['config'],
   planning: ['machines', 'errors', 'config', 'catalogue', 'telemetry', 'admission', 'schedule'],
-  planning: ['machines', 'errors', 'config', 'catalogue', 'telemetry', 'admission'],
   tracing: ['machines', 'admission', 'proxy'],
   metrics: ['machines', 'errors', 'catalogue', 'admission', 'proxy', 'operations'],
 }
