@@ -52,7 +52,8 @@ async function fleetOf({ backends = [{}], preload = [], returnTo }: Options = {}
     await clock.pass(0)
     world.finishStart(backend)
     ;(await lease).release()
-    await settled()
+    // The gate tells of a pause only when it lasts.
+    await clock.pass(1_000)
   }
   const idleOut = async (backend = 'gpu0') => {
     await clock.pass(30_000)
@@ -204,7 +205,7 @@ describe('returning to the default model', () => {
     await serve('b', 'gpu1')
     await clock.pass(20_000)
     await serve('a', 'gpu0')
-    await clock.pass(10_000)
+    await clock.pass(9_000)
     world.finishStop('gpu1')
     await settled()
     expect(states()).toEqual([
