@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { expect, onTestFinished, test } from 'vitest'
 import { WebSocket } from 'ws'
+import type { RequestsAnswer } from '../../../src/operations/index.ts'
 import { ask, contentOf } from './conversation.ts'
 import { startProgram, type Program } from './program.ts'
 
@@ -48,4 +49,23 @@ test('a silent WebSocket is closed at its idle timeout, so that it keeps no GPU 
   await message(socket)
   await once(socket, 'close')
   await program.untilBackend(({ state }) => state === 'cold')
+})
+
+test('an operator cancels a WebSocket that is open, and one that waits', async () => {
+  const program = await startProgram({ flags: ['--switch-policy', 'patient'] })
+  const requests = async () =>
+    (await (await fetch(`${program.url}/proxy/requests`)).json()) as RequestsAnswer
+  const socket = realtime(program, 'a')
+  await message(socket)
+  const other = realtime(program, 'b')
+  await program.untilBackend(({ waiting }) => waiting.length === 1)
+  const { inFlight, waiting } = await requests()
+
+  const refused = once(other, 'error') as Promise<[Error]>
+  await program.operate('requests/cancel', { id: waiting[0]!.id })
+  expect((await refused)[0].message).toContain('503')
+  const closed = once(socket, 'close')
+  await program.operate('requests/cancel', { id: inFlight[0]!.id })
+  await closed
+  expect(await requests()).toMatchObject({ inFlight: [], waiting: [] })
 })
