@@ -4,7 +4,7 @@
  */
 import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { basename } from 'node:path'
-import { build, type BuildOptions } from 'esbuild'
+import { build, type BuildOptions, type Plugin } from 'esbuild'
 
 const shared = {
   bundle: true,
@@ -33,8 +33,21 @@ const bin = await build({
   ],
 })
 
+/** 0.7 MB that listhen has for TLS, tunnels, reloads and the clipboard, which are never asked of it here. */
+const withoutUnused: Plugin = {
+  name: 'leave out what listhen does beside listening',
+  setup: (bundle) => {
+    const unused = /^(node-forge|jiti|untun|tinyclip|@parcel\/watcher-wasm)$/
+    bundle.onResolve({ filter: unused }, ({ path }) => ({ path, namespace: 'unused' }))
+    bundle.onLoad({ filter: unused, namespace: 'unused' }, () => ({
+      contents: 'export default {}',
+    }))
+  },
+}
+
 const program = await build({
   ...shared,
+  plugins: [withoutUnused],
   // Each `import()` becomes a file of its own, so that `--version` or `simulate` load little.
   splitting: true,
   entryPoints: { main: 'src/cli/main.ts' },
