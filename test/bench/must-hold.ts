@@ -23,6 +23,7 @@ export function promises({ json, streams, bodies, aborts, held, waking }: Result
   const at32 = json.get(32) as NonNullable<ReturnType<(typeof json)['get']>>
   const sse = streams.get(200) as NonNullable<ReturnType<(typeof streams)['get']>>
   const rate = (name: string) => column(at32, name, (one) => one.perSecond)
+  const cpuOf = (name: string) => column(at32, name, (one) => one.cpuUs)
   const p50 = (name: string) => column(at1, name, (one) => one.p50Us)
   const cpu = (name: string) => column(sse, name, (one) => one.cpuMs)
   const delay = (name: string) => column(sse, name, (one) => one.delayP99Us / 1000)
@@ -55,6 +56,12 @@ export function promises({ json, streams, bodies, aborts, held, waking }: Result
       0.85,
     ),
     promise(`${rates} nginx`, ratio(rate(chill), rate(nginx)), '≥', 0.3),
+    promise(
+      'CPU per request, watched ÷ not watched, 32 connections',
+      ratio(cpuOf(names.watched), cpuOf(chill)),
+      '≤',
+      1.1,
+    ),
     promise('p50 at 1 connection beyond nginx', difference(p50(chill), p50(nginx)), '≤', 60, 'µs'),
     promise('CPU per event ÷ Go, tuned (200 streams)', ratio(cpu(chill), cpu(goTuned)), '≤', 1.3),
     promise(

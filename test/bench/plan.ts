@@ -33,7 +33,7 @@ export const full: Plan = {
   name: 'full',
   leniency: 1,
   json: {
-    of: ['direct', 'nginx', 'haproxy', 'goDefault', 'goTuned', 'bare', 'chill', 'quiet'],
+    of: ['direct', 'nginx', 'haproxy', 'goDefault', 'goTuned', 'bare', 'chill', 'quiet', 'watched'],
     connections: [1, 32, 256],
     rounds: 5,
     seconds: 1,
@@ -58,7 +58,7 @@ export const quick: Plan = {
   name: 'quick',
   leniency: 2,
   json: {
-    of: ['direct', 'nginx', 'goDefault', 'goTuned', 'bare', 'chill'],
+    of: ['direct', 'nginx', 'goDefault', 'goTuned', 'bare', 'chill', 'watched'],
     connections: [1, 32],
     rounds: 3,
     seconds: 1,

@@ -6,6 +6,7 @@ import type { Contestant } from './contestant.ts'
 import { startGo } from './go.ts'
 import { startHaproxy } from './haproxy.ts'
 import { startNginx } from './nginx.ts'
+import { startWatched } from './watched.ts'
 
 export type { Contestant, Ground } from './contestant.ts'
 export { startChill, wake, type Chill } from './chill.ts'
@@ -21,6 +22,7 @@ export const names = {
   parse: 'h3, parse then send',
   chill: 'vllm-chill',
   quiet: 'vllm-chill, no log',
+  watched: 'vllm-chill, watched',
 } as const
 
 export type Who = keyof typeof names
@@ -40,5 +42,6 @@ export async function startField(tools: Tools, folder: string): Promise<Field> {
     parse: await startBare(ground, names.parse, 'parse'),
     chill: await startChill(ground, { name: names.chill }),
     quiet: await startChill(ground, { name: names.quiet, flags: ['--log-level', 'silent'] }),
+    watched: await startWatched(ground, names.watched),
   }
 }
