@@ -18,7 +18,7 @@ printf 'ran<%s>\\n' "$@"
 export interface Bash {
   /** Types and presses Enter; what vllm-chill was then started with. */
   enter(text: string): Promise<string[]>
-  /** Types, waits until that has been answered, and leaves the line with Ctrl-C. */
+  /** Types, waits until that has been answered, and makes a comment of the line. */
   abandon(text: string): Promise<void>
 }
 
@@ -60,7 +60,8 @@ export async function startBash(environment: Readonly<Record<string, string>>): 
       }
       look()
     })
-  const prompts = () => text.split(prompt).length - 1
+  // An edited line may be shown again, with the prompt before it.
+  const prompts = () => text.split(`\n${prompt}`).length + Number(text.startsWith(prompt)) - 1
   const enter = async (line: string) => {
     const before = prompts()
     const start = text.length
@@ -74,13 +75,8 @@ export async function startBash(environment: Readonly<Record<string, string>>): 
   return {
     enter,
     abandon: async (line) => {
-      // It is echoed only when everything before it has been answered.
-      const mark = `#${Math.random()}`
-      child.stdin.write(line + mark)
-      await until(() => text.includes(mark))
-      const before = prompts()
-      child.stdin.write('\u0003')
-      await until(() => prompts() > before)
+      // To its begin, where a `#` makes it a comment.
+      await enter(`${line}\u0001#`)
     },
   }
 }
