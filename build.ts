@@ -1,10 +1,12 @@
 /**
  * `dist/`: one small bin in old syntax that checks the Node version, and the program behind it, bundled
- * with everything it needs, so that the published package has no dependencies to install.
+ * with everything it needs, so that the published package has no dependencies to install. Beside it what
+ * other programs may import: the program as a library, and the charts, with their types.
  */
 import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { basename } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { build, type BuildOptions, type Plugin } from 'esbuild'
+import { declarationsOf } from './build-types.ts'
 
 const shared = {
   bundle: true,
@@ -16,64 +18,108 @@ const shared = {
   write: false,
 } satisfies BuildOptions
 
-const bin = await build({
-  ...shared,
-  entryPoints: { 'vllm-chill': 'src/cli/vllm-chill.ts' },
-  target: 'node14',
-  plugins: [
-    {
-      name: 'leave main.ts to its own bundle',
-      setup: (bundle) => {
-        bundle.onResolve({ filter: /^\.\/main\.ts$/ }, () => ({
-          path: './main.js',
-          external: true,
-        }))
-      },
-    },
-  ],
-})
-
-/** 0.7 MB that listhen has for TLS, tunnels, reloads and the clipboard, which are never asked of it here. */
-const withoutUnused: Plugin = {
-  name: 'leave out what listhen does beside listening',
-  setup: (bundle) => {
-    const unused = /^(node-forge|jiti|untun|tinyclip|@parcel\/watcher-wasm)$/
-    bundle.onResolve({ filter: unused }, ({ path }) => ({ path, namespace: 'unused' }))
-    bundle.onLoad({ filter: unused, namespace: 'unused' }, () => ({
-      contents: 'export default {}',
-    }))
-  },
-}
-
-const program = await build({
-  ...shared,
-  plugins: [withoutUnused],
-  // Each `import()` becomes a file of its own, so that `--version` or `simulate` load little.
-  splitting: true,
-  entryPoints: { main: 'src/cli/main.ts' },
-  // As CommonJS, which Node would take, OpenTelemetry is bundled with all that nobody uses: 0.5 MB.
-  mainFields: ['module', 'main'],
-  chunkNames: '[name]-[hash]',
+const small = {
   target: 'node22',
   minifySyntax: true,
   minifyWhitespace: true,
   keepNames: true,
+} satisfies BuildOptions
+
+const bin = await build({
+  ...shared,
+  entryPoints: { 'vllm-chill': 'src/cli/vllm-chill.ts' },
+  target: 'node14',
+  plugins: [leaveTo('main')],
+})
+
+const program = await build({
+  ...shared,
+  ...small,
+  // Each `import()` becomes a file of its own, so that `--version` or `simulate` load little.
+  splitting: true,
+  entryPoints: {
+    main: 'src/cli/main.ts',
+    library: 'src/cli/library.ts',
+    driver: 'machines/driver.ts',
+  },
+  // As CommonJS, which Node would take, OpenTelemetry is bundled with all that nobody uses: 0.5 MB.
+  mainFields: ['module', 'main'],
+  chunkNames: '[name]-[hash]',
+  plugins: [
+    // listhen makes certificates with it, and only for https, which is not served here. 6 MB of memory.
+    replaced(/^node-forge$/, 'export default {}'),
+    // What listhen can do for a development server, and is not asked for.
+    replaced(/^(jiti|untun|tinyclip|@parcel\/watcher-wasm)$/, 'export default undefined'),
+    // What zod says in other languages. 5 MB of memory.
+    replaced(
+      /^(\.\.\/)+locales\/index\.js$/,
+      'export { default as en } from "zod/v4/locales/en.js"',
+    ),
+  ],
   // CommonJS dependencies call `require` for Node's own modules.
   banner: {
     js: "import { createRequire as chillCreateRequire } from 'node:module'; const require = chillCreateRequire(import.meta.url);",
   },
 })
 
+const charts = await build({
+  ...shared,
+  ...small,
+  entryPoints: { machines: 'machines/index.ts' },
+  // Theirs, so that they can run the charts in an actor system of their own.
+  external: ['xstate'],
+  // The class of a failed start is one, also where a driver takes it from the charts.
+  plugins: [leaveTo('driver')],
+})
+
+const files = new Map<string, string | Uint8Array>()
+for (const { path, contents } of [program, bin, charts].flatMap(({ outputFiles }) => outputFiles))
+  files.set(basename(path), contents)
+for (const [path, text] of declarationsOf(['src/cli/library.ts', 'machines/index.ts']))
+  files.set(join('types', path), text)
+
 // Renamed into place, and old files removed last: a vllm-chill may be running from here.
-mkdirSync('dist', { recursive: true })
-const written = new Set<string>()
-for (const { path, contents } of [...program.outputFiles, ...bin.outputFiles]) {
+for (const [name, contents] of files) {
+  const path = join('dist', name)
   const unfinished = `${path}.${process.pid}`
+  mkdirSync(dirname(path), { recursive: true })
   writeFileSync(unfinished, contents)
-  if (basename(path) === 'vllm-chill.js') chmodSync(unfinished, 0o755)
+  if (name === 'vllm-chill.js') chmodSync(unfinished, 0o755)
   renameSync(unfinished, path)
-  written.add(basename(path))
 }
-for (const name of readdirSync('dist')) {
-  if (!written.has(name)) rmSync(`dist/${name}`, { recursive: true })
+for (const entry of readdirSync('dist', { recursive: true, withFileTypes: true })) {
+  const path = join(entry.parentPath, entry.name)
+  if (entry.isFile() && !files.has(path.slice('dist/'.length))) rmSync(path)
+}
+
+/** Another entry that is a file of its own in `dist/`. */
+function leaveTo(name: string): Plugin {
+  return {
+    name: `leave ${name}.ts to its own bundle`,
+    setup: (bundle) => {
+      bundle.onResolve({ filter: new RegExp(`^\\./${name}\\.ts$`) }, () => ({
+        path: `./${name}.js`,
+        external: true,
+      }))
+    },
+  }
+}
+
+/** Something that is imported, and not used. */
+function replaced(filter: RegExp, contents: string): Plugin {
+  const namespace = `instead of ${filter.source}`
+  return {
+    name: namespace,
+    setup: (bundle) => {
+      bundle.onResolve({ filter }, ({ path, resolveDir }) => ({
+        path,
+        namespace,
+        pluginData: resolveDir,
+      }))
+      bundle.onLoad({ filter: /.*/, namespace }, ({ pluginData }) => ({
+        contents,
+        resolveDir: pluginData as string,
+      }))
+    },
+  }
 }

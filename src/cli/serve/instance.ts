@@ -1,12 +1,16 @@
 import { toNodeHandler } from 'h3'
 import { switchPolicies } from '../../../machines/index.ts'
-import { createAdmission, systemClock } from '../../admission/index.ts'
+import { createAdmission, systemClock, type Fleet } from '../../admission/index.ts'
 import type { Catalogue } from '../../catalogue/index.ts'
 import type { Settings } from '../../config/index.ts'
 import { createEventHub, createHistory } from '../../events/index.ts'
 import { createMetrics } from '../../metrics/index.ts'
-import { createOperationsApp, mountOperations } from '../../operations/index.ts'
-import { createProxy } from '../../proxy/index.ts'
+import {
+  createOperationsApp,
+  mountOperations,
+  type OperationsOptions,
+} from '../../operations/index.ts'
+import { createProxy, type Proxy } from '../../proxy/index.ts'
 import type { Log } from '../../telemetry/index.ts'
 import { followSchedule } from '../../schedule/index.ts'
 import { version } from '../version.ts'
@@ -33,13 +37,36 @@ export interface Instance {
   hurry(): void
 }
 
-/** Puts the rooms together as the settings say, and listens. */
+/** Everything of a running program but its listeners. */
+interface Program {
+  readonly fleet: Fleet
+  readonly proxy: Proxy
+  readonly operations: OperationsOptions
+  /**
+   * Drains and ends everything.
+   *
+   * @param closeListeners called when no answer is on its way any more
+   */
+  shutDown(delayMs: number, closeListeners?: () => Promise<unknown>): Promise<void>
+}
+
+/** Opens what the settings name, puts the rooms together, and listens. */
 export async function startInstance(
   settings: Settings,
   log: Log,
   env: Environment = {},
 ): Promise<Instance> {
   const ground = await openGround(settings, log)
+  return await listen(await assemble(ground, settings, log, env), ground, settings)
+}
+
+/** Puts the rooms together as the settings say. */
+export async function assemble(
+  ground: Ground,
+  settings: Settings,
+  log: Log,
+  env: Environment = {},
+): Promise<Program> {
   const { catalogue, driver } = ground
   warnOfUnknown(settings, catalogue, log)
   if (settings.logOutput) warnOfAnswers(log)
@@ -112,16 +139,30 @@ export async function startInstance(
   const told = { metrics, events, history }
   const operations = { fleet, catalogue, version, token, log, ...told, enableMetrics }
   if (settings.operationsPort === undefined) mountOperations(proxy.app, operations)
-  const listenings: Listening[] = []
-  const undo = async () => {
-    events.close()
-    schedule.close()
-    await Promise.all(listenings.map((each) => each.close()))
-    await fleet.shutDown({ delayMs: 0 })
-    await ground.close()
-    metrics.close()
-    await tracing?.close()
+  return {
+    fleet,
+    proxy,
+    operations,
+    async shutDown(delayMs, closeListeners) {
+      schedule.close()
+      await fleet.shutDown({ delayMs })
+      events.close()
+      await closeListeners?.()
+      await proxy.close()
+      await ground.close()
+      metrics.close()
+      await tracing?.close()
+    },
   }
+}
+
+async function listen(
+  { fleet, proxy, operations, shutDown }: Program,
+  { catalogue }: Ground,
+  settings: Settings,
+): Promise<Instance> {
+  const listenings: Listening[] = []
+  const closeAll = () => Promise.all(listenings.map((each) => each.close()))
   try {
     const { host, port, operationsPort } = settings
     listenings.push(await listenOn(toNodeHandler(proxy.app), { host, port, setting: 'port' }))
@@ -135,7 +176,7 @@ export async function startInstance(
       listenings.push(await listenOn(handler, place))
     }
   } catch (error) {
-    await undo()
+    await shutDown(0, closeAll)
     throw error
   }
 
@@ -144,16 +185,7 @@ export async function startInstance(
     operationsUrl: listenings.at(-1)!.url,
     models: [...catalogue.models.keys()],
     backends: settings.backends.map(({ name }) => name),
-    async shutDown() {
-      schedule.close()
-      await fleet.shutDown({ delayMs: settings.shutdownDelayMs })
-      events.close()
-      await Promise.all(listenings.map((each) => each.close()))
-      await proxy.close()
-      await ground.close()
-      metrics.close()
-      await tracing?.close()
-    },
+    shutDown: () => shutDown(settings.shutdownDelayMs, closeAll),
     hurry: () => fleet.hurry(),
   }
 }

@@ -75,6 +75,8 @@ describe('rooms', () => {
   it('are entered through their index.ts only', () => {
     const wrong = crossing
       .filter(({ target }) => !/^(machines|src\/(drivers\/)?[^/]+)\/index\.ts$/.test(target))
+      // What the package exports beside the charts must not lead to XState's types.
+      .filter(({ file }) => file !== 'src/cli/library.ts')
       .map(({ file, target }) => `${file} imports ${target} past the door`)
     expect(wrong).toEqual([])
   })
