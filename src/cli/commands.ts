@@ -12,6 +12,7 @@ interface Section {
 /** Loaded only when asked for: `status` need not wait for the whole proxy to be read. */
 export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   serve: async () => (await import('./serve.ts')).registerServe,
+  health: async () => (await import('./health.ts')).registerHealth,
   simulate: async () => (await import('./simulate.ts')).registerSimulate,
   config: async () => (await import('./config.ts')).registerConfig,
   validate: async () => (await import('./validate.ts')).registerValidate,

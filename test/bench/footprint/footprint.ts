@@ -30,7 +30,10 @@ const of = (name: keyof typeof entries) => ({
   residentBytes: median(measured[name].map(({ residentBytes }) => residentBytes)),
 })
 const [bundle, sources] = [of('bundle'), of('sources')]
-const share = bundle.startMs / sources.startMs
+// Round by round, since the machine may be busier in one than in the next.
+const share = median(
+  measured.bundle.map(({ startMs }, round) => startMs / (measured.sources[round] as Footprint).startMs),
+)
 
 const row = (name: string, { startMs, residentBytes }: Footprint) =>
   `| ${name.padEnd(7)} | ${startMs.toFixed(0).padStart(22)} | ${(residentBytes / 1e6).toFixed(1).padStart(17)} |`
