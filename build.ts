@@ -81,7 +81,7 @@ for (const [path, text] of declarationsOf(['src/cli/library.ts', 'machines/index
 // Renamed into place, and old files removed last: a vllm-chill may be running from here.
 for (const [name, contents] of files) {
   const path = join('dist', name)
-  const unfinished = `${path}.${process.pid}`
+  const unfinished = `${path}.unfinished-${process.pid}`
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(unfinished, contents)
   if (name === 'vllm-chill.js') chmodSync(unfinished, 0o755)
@@ -89,7 +89,18 @@ for (const [name, contents] of files) {
 }
 for (const entry of readdirSync('dist', { recursive: true, withFileTypes: true })) {
   const path = join(entry.parentPath, entry.name)
-  if (entry.isFile() && !files.has(path.slice('dist/'.length))) rmSync(path)
+  const isWanted = files.has(path.slice('dist/'.length)) || isBeingWritten(path)
+  if (entry.isFile() && !isWanted) rmSync(path, { force: true })
+}
+
+/** By another build, at this very time. */
+function isBeingWritten(path: string): boolean {
+  const [, pid] = /\.unfinished-(\d+)$/.exec(path) ?? []
+  try {
+    return pid !== undefined && process.kill(Number(pid), 0)
+  } catch {
+    return false
+  }
 }
 
 /** Another entry that is a file of its own in `dist/`. */

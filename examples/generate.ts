@@ -1,11 +1,15 @@
 /**
- * Writes the manifests below examples/ by the very commands that stand in their first lines, the
- * Grafana dashboard, and the recorded trace of an office day.
+ * Writes the manifests below examples/ by the very commands that stand in their first lines, the kustomize
+ * overlays, what of the Helm chart is derived, the Grafana dashboard, and the recorded trace of an office day.
  * `node examples/generate.ts` writes; with `--check` it fails when something is stale.
  */
-import { readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { parseAllDocuments } from 'yaml'
 import { main } from '../src/cli/main.ts'
 import { pipeTerminal } from '../src/cli/terminal.ts'
+import type { Manifest } from '../src/installation/index.ts'
+import { chartFiles } from './helm/generated.ts'
+import { kustomizeFiles } from './kustomize/generated.ts'
 import { dashboard } from './monitoring/dashboard.ts'
 import { officeDay } from './traces/office-day.ts'
 
@@ -105,6 +109,9 @@ export async function staleExamples(): Promise<{ file: URL; text: string }[]> {
   for (const example of examples) wanted.set(example.file, await textOf(example))
   wanted.set('monitoring/vllm-chill.dashboard.json', `${JSON.stringify(dashboard(), null, 2)}\n`)
   wanted.set('traces/office-day.jsonl', officeDay())
+  for (const [name, text] of chartFiles()) wanted.set(`helm/vllm-chill/${name}`, text)
+  for (const [name, text] of await kustomizeFiles(manifestsOf))
+    wanted.set(`kustomize/${name}`, text)
   for (const [name, text] of wanted) {
     const file = new URL(name, import.meta.url)
     const present = await readFile(file, 'utf8').catch(() => '')
@@ -118,6 +125,12 @@ async function textOf({ about, words, models = [] }: Example): Promise<string> {
   const printed = await outputOf(['node', ...command.split(' ')])
   const head = [...about, `Made by: ${command}`].map((line) => `# ${line}\n`)
   return [head.join('') + printed, ...models].join('---\n')
+}
+
+/** What `vllm-chill manifests` gives for these words. */
+export async function manifestsOf(words: string): Promise<readonly Manifest[]> {
+  const printed = await outputOf(['node', 'vllm-chill', 'manifests', ...words.split(' ')])
+  return parseAllDocuments(printed).map((document) => document.toJS() as Manifest)
 }
 
 async function outputOf(argv: readonly string[]): Promise<string> {
@@ -143,6 +156,9 @@ if (import.meta.main) {
     }
     process.exitCode = stale.length > 0 ? 1 : 0
   } else {
-    for (const { file, text } of stale) await writeFile(file, text)
+    for (const { file, text } of stale) {
+      await mkdir(new URL('.', file), { recursive: true })
+      await writeFile(file, text)
+    }
   }
 }

@@ -39,7 +39,9 @@ async function answerOf(url: string): Promise<string> {
     response = await fetch(url, { signal: AbortSignal.timeout(answerTimeoutMs) })
   } catch (error) {
     const { cause, message } = error as Error
-    throw new CommandFailed(`${url} does not answer: ${(cause as Error | undefined)?.message ?? message}`)
+    throw new CommandFailed(
+      `${url} does not answer: ${(cause as Error | undefined)?.message ?? message}`,
+    )
   }
   const { status } = (await response.json().catch(() => ({}))) as { status?: string }
   if (!response.ok) throw new CommandFailed(`${url}: ${status ?? `HTTP ${response.status}`}`)

@@ -36,7 +36,7 @@ export function service(plan: InstallationPlan): V1Service {
 }
 
 /** What is below `/proxy` is left inside the cluster. */
-const publicPaths = [
+export const publicPaths = [
   '/v1',
   '/v2',
   '/inference/v1',

@@ -32,7 +32,9 @@ const of = (name: keyof typeof entries) => ({
 const [bundle, sources] = [of('bundle'), of('sources')]
 // Round by round, since the machine may be busier in one than in the next.
 const share = median(
-  measured.bundle.map(({ startMs }, round) => startMs / (measured.sources[round] as Footprint).startMs),
+  measured.bundle.map(
+    ({ startMs }, round) => startMs / (measured.sources[round] as Footprint).startMs,
+  ),
 )
 
 const row = (name: string, { startMs, residentBytes }: Footprint) =>

@@ -1,36 +1,24 @@
 import { execFileSync, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
+import { delimiter, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import manifest from '../../../package.json' with { type: 'json' }
+import { ownPath, pack, personsEnvironment, root, stepTimeoutMs, type Packed } from './packed.ts'
 
-const root = join(import.meta.dirname, '../../..')
 const scratch = mkdtempSync(join(tmpdir(), 'vllm-chill-package-'))
 const elsewhere = join(scratch, 'elsewhere')
 const bin = join(elsewhere, 'node_modules/.bin/vllm-chill')
-const stepTimeoutMs = 120_000
-
-/** The person's own PATH: without what npm or a test runner put before it. */
-const ownPath = (process.env['PATH'] ?? '')
-  .split(delimiter)
-  .filter((folder) => !folder.includes('node_modules'))
-
-/** npm's settings of the run that tests us are not the person's; the cache is fresh, as theirs is. */
-const env: Record<string, string> = {
-  ...Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('npm_'))),
-  npm_config_cache: join(scratch, 'npm-cache'),
-  npm_config_update_notifier: 'false',
-}
-const withNewNode = { ...env, PATH: [dirname(process.execPath), ...ownPath].join(delimiter) }
-const withOwnNode = { ...env, PATH: ownPath.join(delimiter) }
-
-interface Packed {
-  filename: string
-  size: number
-  unpackedSize: number
-  files: { path: string }[]
-}
+const withNewNode = personsEnvironment(scratch)
+const withOwnNode = { ...withNewNode, PATH: ownPath.join(delimiter) }
 let packed: Packed
 
 function run(command: string, args: string[], cwd = elsewhere, environment = withNewNode) {
@@ -51,13 +39,11 @@ function tooOldNode(): string | undefined {
 }
 
 beforeAll(() => {
-  const args = ['pack', '--json', '--pack-destination', scratch]
-  const { stdout } = run('npm', args, root)
-  // What `prepare` prints comes first.
-  packed = (JSON.parse(stdout.slice(stdout.indexOf('[\n'))) as [Packed])[0]
+  packed = pack(scratch)
   mkdirSync(elsewhere)
-  writeFileSync(join(elsewhere, 'package.json'), '{"private":true}')
-  const installed = run('npm', ['install', '--offline', join(scratch, packed.filename)])
+  writeFileSync(join(elsewhere, 'package.json'), '{"private":true,"type":"module"}')
+  // Without XState, which only the charts need.
+  const installed = run('npm', ['install', '--offline', '--omit=optional', packed.file])
   expect(installed.stderr).not.toContain('npm error')
 }, stepTimeoutMs)
 
@@ -67,9 +53,9 @@ afterAll(() => {
 
 describe('the package', () => {
   it('holds the bundle and what npm always adds, in less than 5 MB', () => {
-    const others = packed.files
-      .map(({ path }) => path)
-      .filter((path) => !path.startsWith('dist/') && path !== 'package.json')
+    const others = packed.paths.filter(
+      (path) => !path.startsWith('dist/') && path !== 'package.json',
+    )
     expect(others.filter((path) => !/^(README\.md|LICENSE)$/.test(path))).toEqual([])
     expect(packed.unpackedSize).toBeLessThan(5_000_000)
   })
@@ -106,10 +92,140 @@ describe('the package', () => {
   })
 })
 
-describe('the checkout', () => {
-  it('runs by npx, with the Node that it brought along', () => {
-    const { stdout, stderr } = run('npx', ['vllm-chill', '--version'], root, withOwnNode)
-    expect(stderr).not.toContain('needs Node')
-    expect(stdout).toBe(`vllm-chill ${manifest.version}\n`)
+/** What somebody writes who has installed the package. */
+const programs = {
+  'serve.ts': `
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { createApp, StartError, type Driver, type Endpoint } from 'vllm-chill'
+
+const engine = createServer((request, response) => {
+  response.setHeader('content-type', 'application/json')
+  response.end(JSON.stringify({ object: 'chat.completion', path: request.url }))
+})
+await once(engine.listen(0, '127.0.0.1'), 'listening')
+const url = \`http://127.0.0.1:\${(engine.address() as AddressInfo).port}\`
+const endpoint: Endpoint = { url, incarnation: 'one', maxInFlight: 8 }
+
+const driver: Driver = {
+  name: 'process',
+  stopsWithProgram: true,
+  observe: async () => ({ found: 'nothing' }),
+  ensureResources: async () => {},
+  async start({ model: { name, revision } }) {
+    if (name !== 'qwen') throw new StartError({ reason: 'unknown', message: 'no such weights' })
+    return { endpoints: [endpoint], revision }
+  },
+  watch: () => () => {},
+  engineLoad: async () => ({ running: 0, waiting: 0 }),
+  stop: async () => {},
+  close: async () => {},
+}
+
+const settings = { models: 'models', logLevel: 'silent', shutdownDelay: '0s' }
+const app = await createApp({ driver, settings })
+const server = createServer(app.listener)
+server.on('upgrade', app.handleUpgrade)
+await once(server.listen(0, '127.0.0.1'), 'listening')
+const { port } = server.address() as AddressInfo
+for (const model of ['qwen', 'broken']) {
+  const response = await fetch(\`http://127.0.0.1:\${port}/v1/chat/completions\`, {
+    method: 'POST',
+    body: JSON.stringify({ model, messages: [] }),
   })
+  console.log(response.status, await response.text())
+}
+await app.shutDown()
+server.close()
+engine.close()
+`,
+  'charts.ts': `
+import { createActor, initialTransition } from 'xstate'
+import * as driver from 'vllm-chill'
+import { backendMachine, StartError, switchPolicies, type BackendContext } from 'vllm-chill/machines'
+
+const states: string[] = Object.keys(backendMachine.states)
+const policies: string[] = Object.keys(switchPolicies)
+const context: keyof BackendContext = 'models'
+console.log(JSON.stringify({ states, policies, context, one: StartError === driver.StartError }))
+void createActor
+void initialTransition
+`,
+}
+
+describe('what the package exports', () => {
+  beforeAll(() => {
+    for (const [file, text] of Object.entries(programs)) writeFileSync(join(elsewhere, file), text)
+    mkdirSync(join(elsewhere, 'models'))
+    for (const name of ['qwen', 'broken'])
+      writeFileSync(
+        join(elsewhere, `models/${name}.yaml`),
+        JSON.stringify({
+          apiVersion: 'vllm.efortin.github.io/v1alpha1',
+          kind: 'VLLMModel',
+          metadata: { name },
+          spec: { modelName: `org/${name}`, servedModelName: name },
+        }),
+      )
+  })
+
+  const modules = [
+    ['nodenext', 'nodenext'],
+    ['esnext', 'bundler'],
+  ] as const
+
+  /** The libraries' declarations are checked too. */
+  const typesOf = (file: string, [module, moduleResolution]: (typeof modules)[number]) =>
+    run(process.execPath, [
+      join(root, 'node_modules/typescript/bin/tsc'),
+      ...['--noEmit', '--strict', '--skipLibCheck', 'false', '--target', 'es2024'],
+      ...['--module', module, '--moduleResolution', moduleResolution],
+      ...['--types', 'node', '--typeRoots', join(root, 'node_modules/@types'), file],
+    ])
+
+  it.each(modules)('is typed, and needs only the types of Node: %s', (...how) => {
+    expect(typesOf('serve.ts', how).stdout).toBe('')
+    expect(typesOf('charts.ts', how).stdout).toContain("'xstate'")
+  })
+
+  it('serves models by a driver of somebody else', () => {
+    const { stdout, stderr } = run(process.execPath, ['serve.ts'])
+    expect(stderr).toBe('')
+    const [served = '', refused = ''] = stdout.split('\n')
+    expect(served).toBe('200 {"object":"chat.completion","path":"/v1/chat/completions"}')
+    expect(refused).toMatch(/^503 .*: no such weights".*"code":"model_failed"/)
+  })
+
+  describe('with XState', () => {
+    beforeAll(() => {
+      symlinkSync(join(root, 'node_modules/xstate'), join(elsewhere, 'node_modules/xstate'))
+    })
+
+    it.each(modules)('has typed charts: %s', (...how) => {
+      expect(typesOf('charts.ts', how).stdout).toBe('')
+    })
+
+    it('gives the charts, with the class that drivers throw', () => {
+      const { stdout, stderr } = run(process.execPath, ['charts.ts'])
+      expect(stderr).toBe('')
+      expect(JSON.parse(stdout)).toMatchObject({
+        states: expect.arrayContaining(['cold', 'ready', 'switchingModel']),
+        policies: expect.arrayContaining(['fair', 'fifo']),
+        one: true,
+      })
+    })
+  })
+})
+
+describe('the checkout', () => {
+  it(
+    'runs by npx, with the Node that it brought along',
+    () => {
+      const { stdout, stderr } = run('npx', ['vllm-chill', '--version'], root, withOwnNode)
+      expect(stderr).not.toContain('needs Node')
+      expect(stdout).toBe(`vllm-chill ${manifest.version}\n`)
+    },
+    stepTimeoutMs,
+  )
 })
