@@ -1,6 +1,7 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { text } from 'node:stream/consumers'
 
 /** A program of this machine, or undefined where it is not installed. */
 export function findProgram(name: string): string | undefined {
@@ -35,19 +36,20 @@ function hasReplacements(kubectl: string): boolean {
 }
 
 /**
- * What a program printed.
+ * What a program printed. Other things may go on meanwhile, such as the node that it waits for.
  * @throws Error with what it said when it failed
  */
-export function outputOf(
+export async function outputOf(
   program: string | undefined,
   words: readonly string[],
-  input?: string,
-): string {
+  input = '',
+  env: Readonly<Record<string, string>> = {},
+): Promise<string> {
   if (program === undefined) throw new Error('it is not installed')
-  const { status, stdout, stderr } = spawnSync(program, words, {
-    encoding: 'utf8',
-    ...(input !== undefined && { input }),
-  })
-  if (status !== 0) throw new Error(`${program} ${words.join(' ')}: ${stderr}`)
-  return stdout
+  const child = spawn(program, words, { env: { ...process.env, ...env } })
+  const ended = new Promise<number | null>((resolve) => child.on('close', resolve))
+  child.stdin.end(input)
+  const [printed, said] = await Promise.all([text(child.stdout), text(child.stderr)])
+  if ((await ended) !== 0) throw new Error(`${program} ${words.join(' ')}: ${said}`)
+  return printed
 }

@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync, readFileSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import {
   ApiextensionsV1Api,
@@ -15,15 +14,12 @@ import { exampleFiles } from '../../examples/generate.ts'
 import { main } from '../../src/cli/main.ts'
 import { connect, createApi, type Api } from '../../src/drivers/kubernetes/index.ts'
 import type { Check } from '../../src/installation/index.ts'
+import { kubectl } from '../programs.ts'
 import { fakeTerminal } from '../unit/cli/terminals.ts'
 import { findBinaries, howToGetBinaries } from './binaries/index.ts'
 import { type Cluster, startCluster } from './cluster.ts'
 import { eventually } from './control-plane/index.ts'
-
-const kubectl = (process.env['PATH'] ?? '')
-  .split(delimiter)
-  .map((folder) => join(folder, 'kubectl'))
-  .find(existsSync)
+import { serviceMonitors } from './service-monitors.ts'
 
 if (findBinaries() === undefined) console.warn(`skipped: ${howToGetBinaries}`)
 if (kubectl === undefined) {
@@ -44,31 +40,6 @@ const variants = {
     '--ingress-host llm.example.com --ingress-class nginx --ingress-tls-secret tls',
   'locked down': '--network-policy --pod-disruption-budget --replicas 2',
   watched: '--operations-port 9000 --service-monitor',
-}
-
-/** The Prometheus operator, as far as an API server can tell. */
-const serviceMonitors = {
-  apiVersion: 'apiextensions.k8s.io/v1',
-  kind: 'CustomResourceDefinition',
-  metadata: { name: 'servicemonitors.monitoring.coreos.com' },
-  spec: {
-    group: 'monitoring.coreos.com',
-    names: { plural: 'servicemonitors', kind: 'ServiceMonitor', listKind: 'ServiceMonitorList' },
-    scope: 'Namespaced',
-    versions: [
-      {
-        name: 'v1',
-        served: true,
-        storage: true,
-        schema: {
-          openAPIV3Schema: {
-            type: 'object',
-            properties: { spec: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
-          },
-        },
-      },
-    ],
-  },
 }
 
 describe.skipIf(findBinaries() === undefined)('an installation', () => {

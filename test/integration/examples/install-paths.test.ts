@@ -49,7 +49,7 @@ describe.skipIf(kustomizer === undefined)('the kustomize overlays', () => {
   it.each(overlays.map(({ name, words }) => [name, words]))(
     'give what `vllm-chill manifests` gives: %s',
     async (name, words) => {
-      const built = outputOf(kustomizer, ['kustomize', join(examples, 'kustomize', name)])
+      const built = await outputOf(kustomizer, ['kustomize', join(examples, 'kustomize', name)])
       expect(objectsIn(built)).toEqual(byName(await manifestsOf(wordsOf(words))))
     },
   )
@@ -60,7 +60,7 @@ describe.skipIf(kustomizer === undefined)('the kustomize overlays', () => {
     const file = join(folder, 'managed/kustomization.yaml')
     const text = readFileSync(file, 'utf8')
     writeFileSync(file, text.replace('\nnamespace: ai-apps\n', '\nnamespace: elsewhere\n'))
-    const built = outputOf(kustomizer, ['kustomize', join(folder, 'managed')])
+    const built = await outputOf(kustomizer, ['kustomize', join(folder, 'managed')])
     const words = '--namespace elsewhere --no-create-namespace --enable-model-switch'
     expect(objectsIn(built)).toEqual(byName(await manifestsOf(words)))
   })
@@ -77,7 +77,7 @@ describe.skipIf(helm === undefined)('the Helm chart', () => {
   it.each(Object.entries(variants))(
     'gives what `vllm-chill manifests` gives: %s',
     async (_, { words, values }) => {
-      const rendered = objectsIn(render(values, '--kube-version', '1.31.0'))
+      const rendered = objectsIn(await render(values, '--kube-version', '1.31.0'))
       const made = byName(
         await manifestsOf(`--namespace ai-apps --no-create-namespace ${words}`.trim()),
       )
@@ -85,9 +85,9 @@ describe.skipIf(helm === undefined)('the Helm chart', () => {
     },
   )
 
-  it('is well by its linter', () => {
+  it('is well by its linter', async () => {
     const all = Object.assign({}, ...Object.values(variants).map(({ values }) => values)) as object
-    const printed = outputOf(
+    const printed = await outputOf(
       helm,
       ['lint', '--strict', chart, '--values', '-', '--kube-version', '1.31.0'],
       JSON.stringify(all),
@@ -95,8 +95,8 @@ describe.skipIf(helm === undefined)('the Helm chart', () => {
     expect(printed).toContain('0 chart(s) failed')
   })
 
-  it('takes another budget where the server is old', () => {
-    const rendered = render({ podDisruptionBudget: true }, '--kube-version', '1.20.0')
+  it('takes another budget where the server is old', async () => {
+    const rendered = await render({ podDisruptionBudget: true }, '--kube-version', '1.20.0')
     expect(rendered).toContain('apiVersion: policy/v1beta1\n')
   })
 
@@ -107,7 +107,7 @@ describe.skipIf(helm === undefined)('the Helm chart', () => {
     ['no program at all', { replicas: 0 }, 'replicas'],
     ['a misspelt value', { networkPolicies: true }, 'networkPolicies'],
     ['a Secret without a name', { apiKeysSecret: { key: 'api-keys' } }, 'apiKeysSecret'],
-  ])('refuses %s', (_, values, named) => {
-    expect(() => render(values)).toThrow(named)
+  ])('refuses %s', async (_, values, named) => {
+    await expect(render(values)).rejects.toThrow(named)
   })
 })
