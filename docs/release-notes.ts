@@ -10,9 +10,7 @@ export function releaseNotes(tag: string, version: string, changelog: string): s
   if (tag !== `v${version}`)
     throw new Error(`the tag ${tag} is not v${version}, as package.json has it`)
   const sections = changelog.split(/^(?=## )/m)
-  const section = sections.find((one) =>
-    new RegExp(`^## \\[?${RegExp.escape(version)}\\b`).test(one),
-  )
+  const section = sections.find((one) => one.split(/\s+/)[1] === version)
   const notes = section?.slice(section.indexOf('\n')).trim()
   if (!notes) throw new Error(`docs/CHANGELOG.md has no section for ${version}`)
   return notes

@@ -64,7 +64,7 @@ function rules(): string {
 }
 
 /** What the pod has from elsewhere, and what must not stand where everybody can read it. */
-const notInConfig = [
+const notInConfig = new Set([
   'apiKeys',
   'apiKeysFile',
   'backendApiKey',
@@ -75,7 +75,7 @@ const notInConfig = [
   'namespace',
   'operationsToken',
   'stateDir',
-]
+])
 
 const text = { type: 'string' }
 const flag = { type: 'boolean' }
@@ -100,7 +100,7 @@ function valuesSchema(): object {
     $schema: string
     title: string
   }
-  const known = Object.entries(properties).filter(([name]) => !notInConfig.includes(name))
+  const known = Object.entries(properties).filter(([name]) => !notInConfig.has(name))
   return {
     $schema,
     title: 'Values of vllm-chill',

@@ -63,7 +63,7 @@ export async function createApp(options: AppOptions): Promise<App> {
   }
   const { fleet, proxy, shutDown } = await assemble(ground, settings, log)
   return {
-    listener: toNodeHandler(proxy.app) as RequestListener,
+    listener: toNodeHandler(proxy.app),
     handleUpgrade: proxy.handleUpgrade,
     shutDown: () => shutDown(settings.shutdownDelayMs),
     hurry: () => fleet.hurry(),

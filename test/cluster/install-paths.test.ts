@@ -78,7 +78,8 @@ describe.skipIf(findBinaries() === undefined)('an installation by others than th
         helm,
         [
           ...words,
-          ...['--namespace', namespace, '--kubeconfig', cluster.plane.admin],
+          `--namespace=${namespace}`,
+          `--kubeconfig=${cluster.plane.admin}`,
           ...(words[0] === 'uninstall' ? [] : ['--values', '-']),
         ],
         JSON.stringify(values),

@@ -47,7 +47,7 @@ interface Program {
    *
    * @param closeListeners called when no answer is on its way any more
    */
-  shutDown(delayMs: number, closeListeners?: () => Promise<unknown>): Promise<void>
+  shutDown(this: void, delayMs: number, closeListeners?: () => Promise<unknown>): Promise<void>
 }
 
 /** Opens what the settings name, puts the rooms together, and listens. */

@@ -28,8 +28,10 @@ export async function measure(entry: string): Promise<Footprint> {
     [
       entry,
       'serve',
-      ...['--config', 'examples/demo/vllm-chill.yaml'],
-      ...['--port', '0', '--state-dir', stateDir, '--log-format', 'json'],
+      '--config=examples/demo/vllm-chill.yaml',
+      '--port=0',
+      `--state-dir=${stateDir}`,
+      '--log-format=json',
     ],
     { env: {}, stdio: ['ignore', 'pipe', 'inherit'] },
   )

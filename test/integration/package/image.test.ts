@@ -160,8 +160,10 @@ describe('the program of the image', () => {
     const program = run([
       ...image.entrypoint,
       ...image.command,
-      ...['--models', models, '--log-format', 'json', '--shutdown-delay', '0s'],
-      ...['--command', 'vllm-chill simulate --load-time 200ms --itl 20ms'],
+      `--models=${models}`,
+      '--log-format=json',
+      '--shutdown-delay=0s',
+      '--command=vllm-chill simulate --load-time 200ms --itl 20ms',
     ])
     const ended = once(program, 'exit') as Promise<[number | null, string | null]>
     const said = text(program.stderr!)

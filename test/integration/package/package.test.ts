@@ -173,15 +173,17 @@ describe('what the package exports', () => {
   const modules = [
     ['nodenext', 'nodenext'],
     ['esnext', 'bundler'],
-  ] as const
+  ]
 
   /** The libraries' declarations are checked too. */
-  const typesOf = (file: string, [module, moduleResolution]: (typeof modules)[number]) =>
+  const typesOf = (file: string, [module = '', moduleResolution = '']: readonly string[]) =>
     run(process.execPath, [
       join(root, 'node_modules/typescript/bin/tsc'),
-      ...['--noEmit', '--strict', '--skipLibCheck', 'false', '--target', 'es2024'],
-      ...['--module', module, '--moduleResolution', moduleResolution],
-      ...['--types', 'node', '--typeRoots', join(root, 'node_modules/@types'), file],
+      ...'--noEmit --strict --skipLibCheck false --target es2024 --types node'.split(' '),
+      ...`--module ${module} --moduleResolution ${moduleResolution}`.split(' '),
+      '--typeRoots',
+      join(root, 'node_modules/@types'),
+      file,
     ])
 
   it.each(modules)('is typed, and needs only the types of Node: %s', (...how) => {
