@@ -66,6 +66,11 @@ export const happenings = {
 
   'the alarm of the policy rings': leaves,
 
+  'its pool gives it GPUs': leaves,
+  'another backend needs its GPUs': leaves,
+  'another backend needs its GPUs no more': leaves,
+  'a second copy of another model is wanted': leaves,
+
   'the program starts': ['cold'],
   'the resources are there': ['creatingResources'],
   'the resources fail': ['creatingResources'],
@@ -117,6 +122,10 @@ export const givens = [
   'something that is leaving is there',
   'another program leads',
   'another program leads, and somebody waits for a model',
+  'its GPUs are of a pool',
+  'its GPUs are of a pool, and somebody waits for a model',
+  'it makes room',
+  'an operator asked for it there',
 ] as const
 
 export type Given = (typeof givens)[number]
@@ -128,6 +137,7 @@ export type Fact =
   | 'replica lost'
   | 'drain overdue'
   | 'unload overdue'
+  | 'crowded'
   | 'cold'
   | 'held'
 
@@ -155,9 +165,16 @@ export const table: readonly Row[] = [
     because: 'somebody asked just then',
   },
   {
-    in: [...starting, ...ready, ...switching, 'idle.draining', ...scalingDown],
+    in: [...starting, ...switching, 'idle.draining', ...scalingDown],
     when: 'somebody waits for its model',
     outcome: 'noted',
+  },
+  // A load took no time in these examples, so that a second one would have paid already.
+  {
+    in: ready,
+    when: 'somebody waits for its model',
+    outcome: 'noted',
+    tells: ['crowded'],
   },
   {
     in: ['cold'],
@@ -206,6 +223,55 @@ export const table: readonly Row[] = [
     when: 'nobody waits any more',
     outcome: 'noted',
   },
+
+  // GPUs of a pool.
+  {
+    in: ['cold'],
+    when: 'somebody waits for another model',
+    given: 'its GPUs are of a pool',
+    outcome: 'noted',
+  },
+  {
+    in: ['cold'],
+    when: 'its pool gives it GPUs',
+    given: 'its GPUs are of a pool, and somebody waits for a model',
+    outcome: 'creatingResources',
+    because: 'somebody waits for it',
+  },
+  { in: leaves, when: 'its pool gives it GPUs', outcome: 'noted' },
+  {
+    in: ['ready.quiet'],
+    when: 'another backend needs its GPUs',
+    outcome: 'idle.draining',
+    because: 'room for x on gpu1: somebody waits for it, nobody for the loaded model',
+  },
+  {
+    in: ready,
+    when: 'another backend needs its GPUs',
+    given: 'an operator asked for it there',
+    outcome: 'idle.draining',
+    because: 'room for x on gpu1: an operator asked for it',
+  },
+  {
+    in: ['cold', ...starting, 'ready.serving', ...switching, ...idle],
+    when: 'another backend needs its GPUs',
+    outcome: 'noted',
+  },
+  {
+    in: ['idle.draining'],
+    when: 'another backend needs its GPUs no more',
+    given: 'it makes room',
+    outcome: 'ready.quiet',
+    because: 'nothing wants it down any more',
+  },
+  { in: leaves, when: 'another backend needs its GPUs no more', outcome: 'noted' },
+  {
+    in: ['cold'],
+    when: 'a second copy of another model is wanted',
+    outcome: 'creatingResources',
+    because: 'another backend cannot keep up with who asks for it',
+  },
+  { in: up, when: 'a second copy of another model is wanted', outcome: 'noted' },
 
   // Leases.
   { in: ['ready.serving'], when: 'a lease goes out', outcome: 'noted' },

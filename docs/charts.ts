@@ -7,7 +7,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { format, type FormatConfig } from 'oxfmt'
 import type { AnyStateMachine, AnyStateNode, AnyTransitionDefinition } from 'xstate'
 import formatting from '../.oxfmtrc.json' with { type: 'json' }
-import { backendMachine, fleetMachine } from '../machines/index.ts'
+import { backendMachine, fleetMachine, poolMachine } from '../machines/index.ts'
 import { table, type Leaf, type Row } from './chart-table.ts'
 
 const page = new URL('architecture.md', import.meta.url)
@@ -15,6 +15,7 @@ const page = new URL('architecture.md', import.meta.url)
 const drawings: Readonly<Record<string, () => string>> = {
   backend: () => diagram(backendMachine),
   fleet: () => diagram(fleetMachine),
+  pool: () => diagram(poolMachine),
   events: renderTable,
 }
 

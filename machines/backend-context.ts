@@ -1,10 +1,16 @@
 import { StartError, type ReplicaLost, type StartPhase } from './driver.ts'
-import type { SwitchAnswer, SwitchPolicy, SwitchSettings } from './switch-policy.ts'
+import {
+  usualLoadMs,
+  type SwitchAnswer,
+  type SwitchPolicy,
+  type SwitchSettings,
+} from './switch-policy.ts'
 import type {
   Endpoint,
   Model,
   Observed,
   RememberedFailure,
+  RoomWanted,
   Sight,
   StartFailure,
   StartOrder,
@@ -73,6 +79,15 @@ export interface BackendInput {
   readonly leads?: boolean
   /** First generation to use is one above it. */
   readonly generation?: number
+  /** GPUs of its pool that it needs before it starts; 0, as when absent: it has its own. */
+  readonly gpus?: number
+}
+
+/** What a pool has given, from before the start until everything is gone. */
+export interface Grant {
+  /** Counts the grants of the pool. */
+  readonly number: number
+  readonly devices: readonly string[]
 }
 
 export interface BackendContext {
@@ -101,12 +116,32 @@ export interface BackendContext {
   readonly warm: Warm | undefined
   /** The wish for a warm model that an operator has stopped. */
   readonly dismissed: string | undefined
+  /** When it was asked for; actor system's clock, ms. */
+  readonly wishedAt: number
+  /** A model to load beside another backend that cannot keep up with who asks for it. */
+  readonly copy: string | undefined
   /** An operator wants it down; `held`: and down it stays until started. */
   readonly down: boolean
   readonly downBecause: string
   readonly held: boolean
   readonly endpoints: readonly Endpoint[]
   readonly demand: Demand
+  /** GPUs of a pool that it needs; 0 without a pool. */
+  readonly gpus: number
+  /** What it has been given of them; undefined from the moment that everything of it is gone. */
+  readonly grant: Grant | undefined
+  /** Number of the last grant that it was told of, kept or given back. */
+  readonly lastGrant: number
+  /** Another backend of the pool needs its GPUs. */
+  readonly room: RoomWanted | undefined
+  /** It goes down for that. */
+  readonly makesRoom: boolean
+  /** Waiting for room at the loaded model has cost as much as a load of it elsewhere. */
+  readonly isCrowded: boolean
+  /** The start has found no GPU that is free. */
+  readonly isShort: boolean
+  /** When a lease was last out; actor system's clock, ms. */
+  readonly usedAt: number
   readonly failures: Readonly<Record<string, RememberedFailure>>
   /** ms that a load usually takes here, by model (moving average). */
   readonly costs: Readonly<Record<string, number>>
@@ -125,15 +160,26 @@ export type BackendEvent =
   | { type: 'demand changed'; demand: Demand }
   | { type: 'catalogue changed'; models: Models }
   /** The driver. */
-  | { type: 'phase reached'; phase: StartPhase; detail?: string; generation: number }
+  | {
+      type: 'phase reached'
+      phase: StartPhase
+      detail?: string
+      isShort?: boolean
+      generation: number
+    }
   | { type: 'replica lost'; lost: ReplicaLost }
   | { type: 'world seen'; sight: Sight }
+  /** The pool. */
+  | { type: 'GPUs granted'; grant: Grant }
+  | { type: 'room wanted'; room: RoomWanted | undefined }
   /** An operator. */
   | { type: 'operator starts'; model?: string }
   | { type: 'operator stops'; hold: boolean; because?: string }
   | { type: 'pins changed'; pinned: readonly string[] }
   /** The schedule; told again now and then, so that what failed is tried again. */
   | { type: 'keep warm changed'; warm: Warm | undefined }
+  /** The fleet; undefined takes it back while it has not begun. */
+  | { type: 'copy wanted'; model: string | undefined }
   /** The policy's alarm. */
   | { type: 'reconsider' }
 
@@ -147,6 +193,8 @@ export type BackendFact =
   /** A switch has waited `preemptAfter`: what still runs on the model is to be cut. */
   | { type: 'preempted'; backend: string; model: string; target: string }
   | { type: 'unload overdue'; backend: string; model: string }
+  /** Waiting for room at its own model has cost as much as a load of it elsewhere. */
+  | { type: 'crowded'; backend: string; model: string }
   | { type: 'cold'; backend: string }
   | { type: 'held'; backend: string }
 
@@ -162,11 +210,21 @@ export function initialContext(input: BackendInput): BackendContext {
     wish: undefined,
     warm: undefined,
     dismissed: undefined,
+    wishedAt: 0,
+    copy: undefined,
     down: false,
     downBecause: '',
     held: false,
     endpoints: [],
     demand: { openFor: undefined, leases: 0, waiting: [] },
+    gpus: input.gpus ?? 0,
+    grant: undefined,
+    lastGrant: 0,
+    room: undefined,
+    makesRoom: false,
+    isCrowded: false,
+    isShort: false,
+    usedAt: 0,
     failures: {},
     costs: {},
     phase: undefined,
@@ -178,7 +236,7 @@ export function initialContext(input: BackendInput): BackendContext {
 }
 
 /** The models' waiters that could be served here now: known, and not in their backoff. */
-function servable(context: BackendContext): Waiting[] {
+export function servable(context: BackendContext): Waiting[] {
   return context.demand.waiting.filter(({ model }) => mayStart(context, model))
 }
 
@@ -198,14 +256,48 @@ export function consult(context: BackendContext, loaded: string | undefined): Sw
     now: context.now(),
     loaded,
     leases: context.demand.leases,
-    waiting: servable(context),
+    waiting: [...servable(context), ...(loaded === undefined ? [] : elsewhere(context))],
     residentSince: context.residentSince,
-    costs: context.costs,
-    priorities: Object.fromEntries(
-      Object.values(context.models).map(({ name, priority }) => [name, priority]),
-    ),
+    costs: { ...context.room?.costs, ...context.costs },
+    priorities: { ...context.room?.priorities, ...prioritiesOf(context) },
     settings: { ...context.settings, pinned: context.pinned },
   })
+}
+
+export function prioritiesOf({ models }: BackendContext): Record<string, number> {
+  return Object.fromEntries(Object.values(models).map(({ name, priority }) => [name, priority]))
+}
+
+/** Who waits for the GPUs of this backend, for models that nobody waits for here. */
+function elsewhere(context: BackendContext): Waiting[] {
+  const here = servable(context)
+  return (context.room?.waiting ?? []).filter(
+    ({ model }) => !here.some((each) => each.model === model),
+  )
+}
+
+/**
+ * When waiting for room at the loaded model will have cost as much as a load of it, so that a second
+ * copy would have paid; undefined while nobody waits for room.
+ */
+export function crowdedAt(context: BackendContext): number | undefined {
+  const { model, demand, generation, costs, settings, now } = context
+  if (!model || demand.openFor !== generation) return undefined
+  const own = demand.waiting.find((each) => each.model === model.name)
+  if (!own) return undefined
+  const loadMs = settings.loadingWeight * (costs[model.name] ?? usualLoadMs)
+  const paid = own.count * (now() - Math.max(own.meanAt, context.residentSince))
+  return now() + Math.max(0, Math.ceil((loadMs - paid) / own.count))
+}
+
+/** Whether it has what it needs of its pool; without a pool it does. */
+export function hasItsGpus({ gpus, grant }: BackendContext): boolean {
+  return gpus === 0 || grant !== undefined
+}
+
+/** Whether its model may be made to go for another. */
+export function isPinned({ pinned, model }: BackendContext): boolean {
+  return model !== undefined && pinned.includes(model.name)
 }
 
 /** What a backend that is free would load now: an operator's wish first, else what the policy says, else what is kept warm. */
@@ -216,7 +308,10 @@ export function nextModel(context: BackendContext): Turn | undefined {
   }
   const answer = consult(context, undefined)
   if (answer.decision === 'switch') return { name: answer.to, why: answer.why }
-  const { warm } = context
+  const { copy, warm } = context
+  if (copy !== undefined && mayStart(context, copy)) {
+    return { name: copy, why: 'another backend cannot keep up with who asks for it' }
+  }
   return warm && mayStart(context, warm.model) ? { name: warm.model, why: warm.because } : undefined
 }
 
@@ -225,6 +320,8 @@ export interface Turn {
   readonly why: string
   /** The same model with another manifest: it comes back even if nobody waits. */
   readonly reload?: true
+  /** It is to be loaded on another backend of the pool, which needs this one's GPUs. */
+  readonly on?: string
 }
 
 /** What a backend that is ready should turn to now, and why; undefined to stay. */
@@ -238,10 +335,18 @@ export function nextTurn(context: BackendContext): Turn | undefined {
   if (known.revision !== model.revision && isPossible(context, model.name)) {
     return { name: model.name, why: 'its manifest changed', reload: true }
   }
+  const { room } = context
+  if (room?.byOperator && !isPinned(context)) {
+    const [first] = room.waiting
+    return { name: first?.model ?? '', why: 'an operator asked for it', on: room.backend }
+  }
   // Before the gate has opened for this residence, nobody knows yet what is owed to whom.
   if (demand.openFor !== generation) return undefined
   const answer = consult(context, model.name)
-  return answer.decision === 'switch' ? { name: answer.to, why: answer.why } : undefined
+  if (answer.decision !== 'switch') return undefined
+  const { to: name, why } = answer
+  const isElsewhere = room && elsewhere(context).some((each) => each.model === name)
+  return { name, why, ...(isElsewhere && { on: room.backend }) }
 }
 
 /** An operator asked for another model than the one that is loaded or loading. */
@@ -279,13 +384,14 @@ export function wishFulfilled({ wish, model, models }: BackendContext): boolean 
 }
 
 /** Nothing needs this backend down any more: an operator took the stop back, or the model came back as it was. */
-export function mayStayUp({ down, model, models, leads }: BackendContext): boolean {
-  return !leads || (!down && model !== undefined && models[model.name] !== undefined)
+export function mayStayUp({ down, makesRoom, model, models, leads }: BackendContext): boolean {
+  const isWanted = !down && !makesRoom && model !== undefined && models[model.name] !== undefined
+  return !leads || isWanted
 }
 
-export function order({ backend, model, generation }: BackendContext): StartOrder {
+export function order({ backend, model, generation, grant }: BackendContext): StartOrder {
   if (!model) throw new Error(`backend ${backend}: a start without a model`)
-  return { backend, model, generation }
+  return { backend, model, generation, ...(grant && { devices: grant.devices }) }
 }
 
 /** 1 s · 2ⁿ up to the maximum, counted in failed starts in a row. */

@@ -11,7 +11,9 @@ import {
 import {
   anotherWished,
   consult,
+  crowdedAt,
   forgetChanged,
+  hasItsGpus,
   learn,
   mayStayUp,
   nextModel,
@@ -27,10 +29,19 @@ import {
   type BackendFact,
   type BackendInput,
   type Demand,
+  type Grant,
   type Models,
 } from './backend-context.ts'
 import type { OnPhase, Started, StartPhase } from './driver.ts'
-import type { EngineLoad, Endpoint, Sight, StartFailure, StartOrder, Warm } from './types.ts'
+import type {
+  EngineLoad,
+  Endpoint,
+  RoomWanted,
+  Sight,
+  StartFailure,
+  StartOrder,
+  Warm,
+} from './types.ts'
 import { idleAfterMs, makesRoom } from './warmth.ts'
 
 export interface AdmissionInput {
@@ -84,8 +95,12 @@ export const vocabulary = setup({
       !context.leads && context.observed.found === 'leaving',
     'it leads from now on': ({ context, event }) =>
       event.type === 'world seen' && event.sight.leads && !context.leads,
-    'a model is wanted': ({ context }) => nextModel(context) !== undefined,
+    'a model is wanted, and it has its GPUs': ({ context }) =>
+      hasItsGpus(context) && nextModel(context) !== undefined,
+    'it has GPUs that nothing is wanted on': ({ context }) =>
+      context.grant !== undefined && nextModel(context) === undefined,
     'another turn is due': ({ context }) => nextTurn(context) !== undefined,
+    'it is due to make room': ({ context }) => nextTurn(context)?.on !== undefined,
     'the wish came true': ({ context }) => wishFulfilled(context),
     'the target is still wanted': ({ context }) => targetWanted(context),
     'the switch lost its reason': ({ context }) => !switchWanted(context),
@@ -122,6 +137,8 @@ export const vocabulary = setup({
     'the engine itself is at work': (_, load: EngineLoad | undefined) =>
       load !== undefined && load.running + load.waiting > 0,
     'it may preempt': ({ context }) => context.settings.preemptAfterMs !== undefined,
+    'it makes room, and may preempt': ({ context }) =>
+      context.makesRoom && context.settings.preemptAfterMs !== undefined,
     'cutting is allowed': ({ context }) => context.settings.drainDeadlineAction === 'cut',
   },
   delays: {
@@ -137,22 +154,42 @@ export const vocabulary = setup({
   },
   actions: {
     'say why': assign((_, params: { why: string }) => ({ because: params.why })),
-    'note the demand': assign((_, { demand }: { demand: Demand }) => ({ demand })),
     'note the pins': assign((_, { pinned }: { pinned: readonly string[] }) => ({ pinned })),
     'note what is kept warm': assign(({ context }, params: { warm: Warm | undefined }) =>
       warmth(context, params.warm),
     ),
     // At most once until the schedule says it again: what dies as soon as it is up is not loaded in a circle.
     'keep nothing warm for now': assign({ warm: undefined }),
-    'note the phase': assign((_, { phase, detail }: { phase: StartPhase; detail?: string }) => ({
-      phase,
-      phaseDetail: detail,
+    'note the demand': assign(({ context }, { demand }: { demand: Demand }) => ({
+      demand,
+      usedAt: demand.leases + context.demand.leases > 0 ? context.now() : context.usedAt,
     })),
+    'note the phase': assign(
+      (_, told: { phase: StartPhase; detail?: string; isShort?: boolean }) => ({
+        phase: told.phase,
+        phaseDetail: told.detail,
+        isShort: told.isShort ?? false,
+      }),
+    ),
+    'take the GPUs': assign((_, { grant }: { grant: Grant }) => ({
+      grant,
+      lastGrant: grant.number,
+    })),
+    'give the GPUs back': assign({ grant: undefined }),
+    'note who needs room': assign(({ context }, { room }: { room: RoomWanted | undefined }) => ({
+      room,
+      makesRoom: context.makesRoom && room !== undefined,
+    })),
+    'make room': assign(({ context }) => {
+      const turn = nextTurn(context)
+      return { makesRoom: true, because: `room for ${turn?.name} on ${turn?.on}: ${turn?.why}` }
+    }),
     'obey the start': assign(({ context }, { model }: { model?: string }) => ({
       down: false,
       held: false,
       // Naming no model: what it has or is going to have, so that a switch under way is not undone.
       wish: model ?? context.target ?? context.model?.name,
+      wishedAt: context.now(),
       failures: model === undefined ? {} : without(context.failures, model),
       dismissed: undefined,
     })),
@@ -167,8 +204,17 @@ export const vocabulary = setup({
         wish: undefined,
         warm: undefined,
         dismissed: context.warm?.id ?? context.dismissed,
+        copy: undefined,
       }),
     ),
+    'note the copy': assign((_, { model }: { model: string | undefined }) => ({ copy: model })),
+    'tell that it is crowded': enqueueActions(({ context, enqueue }) => {
+      const { backend, model } = context
+      const isCrowded = (crowdedAt(context) ?? Infinity) <= context.now()
+      if (isCrowded === context.isCrowded) return
+      enqueue.assign({ isCrowded })
+      if (isCrowded && model) enqueue.emit({ type: 'crowded', backend, model: model.name })
+    }),
     'say why it goes down': assign({ because: ({ context }) => context.downBecause }),
     'tell that it is held': enqueueActions(({ context, enqueue }) => {
       if (context.held) enqueue.emit({ type: 'held', backend: context.backend })
@@ -203,6 +249,7 @@ export const vocabulary = setup({
         generation: generation + 1,
         startedAt: now() - ((observed.found === 'starting' && observed.elapsedMs) || 0),
         residentSince: now(),
+        usedAt: now(),
         observed: { found: 'nothing' as const },
         because: foundBecause(context),
       }
@@ -246,6 +293,8 @@ export const vocabulary = setup({
         residentSince: now(),
         wish: wish === model.name ? undefined : wish,
         target: undefined,
+        isShort: false,
+        usedAt: now(),
         because: 'its own /v1/models names the model',
       }
     }),
@@ -284,7 +333,7 @@ export const vocabulary = setup({
       type: 'preempted',
       backend: context.backend,
       model: context.model?.name ?? '',
-      target: context.target ?? '',
+      target: context.target ?? context.room?.waiting[0]?.model ?? '',
     })),
     'tell that it will not go': emit(({ context }) => ({
       type: 'unload overdue',
@@ -297,6 +346,10 @@ export const vocabulary = setup({
       endpoints: [],
       phase: undefined,
       phaseDetail: undefined,
+      isShort: false,
+      grant: undefined,
+      room: undefined,
+      makesRoom: false,
       // An operator's stop that could not be brought to its end is none that was obeyed.
       down: !context.leads && context.down,
     })),
@@ -305,8 +358,11 @@ export const vocabulary = setup({
       enqueue(cancel('reconsider'))
       if (!context.model || context.demand.openFor !== context.generation) return
       const answer = consult(context, context.model.name)
-      if (answer.decision !== 'stay' || answer.reconsiderAt === undefined) return
-      const delay = Math.max(1, Math.ceil(answer.reconsiderAt - context.now()))
+      const turnAt = (answer.decision === 'stay' && answer.reconsiderAt) || Infinity
+      const crowded = crowdedAt(context) ?? Infinity
+      const at = Math.min(turnAt, crowded > context.now() ? crowded : Infinity)
+      if (at === Infinity) return
+      const delay = Math.max(1, Math.ceil(at - context.now()))
       enqueue(raise({ type: 'reconsider' }, { id: 'reconsider', delay }))
     }),
   },
@@ -330,11 +386,13 @@ function aim(context: BackendContext, name: string, why: string): Partial<Backen
   return {
     model: context.models[name],
     target: undefined,
+    copy: undefined,
     endpoints: [],
     generation: context.generation + 1,
     startedAt: context.now(),
     phase: undefined,
     phaseDetail: undefined,
+    isShort: false,
     because: why,
   }
 }

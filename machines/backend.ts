@@ -117,14 +117,18 @@ export const backendMachine = vocabulary.createMachine({
   // Events only change what is known; the states' `always` below decide what follows from it.
   on: {
     'demand changed': {
-      actions: [{ type: 'note the demand', params: ({ event }) => event }, 'set the alarm'],
+      actions: [
+        { type: 'note the demand', params: ({ event }) => event },
+        'set the alarm',
+        'tell that it is crowded',
+      ],
     },
     'catalogue changed': {
       // Who waits for a model that changed may have become servable, or gone.
       actions: [{ type: 'follow the catalogue', params: ({ event }) => event }, 'set the alarm'],
     },
     // A timer may fire a little early: then the answer is still the same, and the alarm is set again.
-    reconsider: { actions: 'set the alarm' },
+    reconsider: { actions: ['set the alarm', 'tell that it is crowded'] },
     'phase reached': {
       guard: 'it belongs to the present start',
       actions: { type: 'note the phase', params: ({ event }) => event },
@@ -136,6 +140,11 @@ export const backendMachine = vocabulary.createMachine({
     'keep warm changed': {
       actions: { type: 'note what is kept warm', params: ({ event }) => event },
     },
+    'GPUs granted': { actions: { type: 'take the GPUs', params: ({ event }) => event } },
+    'room wanted': {
+      actions: [{ type: 'note who needs room', params: ({ event }) => event }, 'set the alarm'],
+    },
+    'copy wanted': { actions: { type: 'note the copy', params: ({ event }) => event } },
     'operator starts': { actions: { type: 'obey the start', params: ({ event }) => event } },
     'operator stops': {
       actions: [{ type: 'obey the stop', params: ({ event }) => event }, 'tell that it is held'],
@@ -161,10 +170,11 @@ export const backendMachine = vocabulary.createMachine({
           ],
         },
         {
-          guard: 'a model is wanted',
+          guard: 'a model is wanted, and it has its GPUs',
           target: 'creatingResources',
           actions: 'aim at what is wanted',
         },
+        { guard: 'it has GPUs that nothing is wanted on', actions: 'give the GPUs back' },
         // A stop of what is down already has nothing left to do.
         { guard: 'an operator wants it down', actions: 'want it down no more' },
       ],
@@ -190,11 +200,12 @@ export const backendMachine = vocabulary.createMachine({
         src: 'bring replicas up',
         input: ({ context, self }) => ({
           order: order(context),
-          onPhase: (phase, detail) =>
+          onPhase: (phase, detail, isShort) =>
             self.send({
               type: 'phase reached',
               phase,
               ...(detail !== undefined && { detail }),
+              ...(isShort && { isShort }),
               generation: context.generation,
             }),
         }),
@@ -252,6 +263,7 @@ export const backendMachine = vocabulary.createMachine({
           target: 'idle.draining',
           actions: { type: 'say why', params: { why: 'its model was removed' } },
         },
+        { guard: 'it is due to make room', target: 'idle.draining', actions: 'make room' },
         { guard: 'another turn is due', target: 'switchingModel', actions: 'turn to the next' },
         {
           guard: 'another program takes it down',
@@ -449,6 +461,10 @@ export const backendMachine = vocabulary.createMachine({
             onError: 'scalingDown',
           },
           after: {
+            preemption: {
+              guard: 'it makes room, and may preempt',
+              actions: 'tell who is preempted',
+            },
             'drain deadline': [
               { guard: 'cutting is allowed', target: 'scalingDown', actions: 'tell who blocks' },
               { actions: 'tell who blocks' },

@@ -3,8 +3,11 @@ import type { EngineLoad, Endpoint, Observed, Sight, StartFailure, StartOrder } 
 /** What a start says while it works; drives progress, logs and the cold-start phases. */
 export type StartPhase = 'resources' | 'scheduling' | 'image' | 'process' | 'loading'
 
-/** `detail`: what it waits for there, in words, where that is unusual. */
-export type OnPhase = (phase: StartPhase, detail?: string) => void
+/**
+ * `detail`: what it waits for there, in words, where that is unusual. `isShort`: for GPUs, which another
+ * backend of this program may hold.
+ */
+export type OnPhase = (phase: StartPhase, detail?: string, isShort?: boolean) => void
 
 /** A start that cannot work; anything else a driver throws counts as reason `unknown`. */
 export class StartError extends Error {

@@ -1,6 +1,7 @@
 import { assign, emit, enqueueActions, fromPromise, setup, type ActorRefFrom } from 'xstate'
 import type { BackendSettings, Models } from './backend-context.ts'
 import { backendMachine } from './backend.ts'
+import { poolMachine, type PoolDefinition } from './gpu-pool.ts'
 import type { SwitchPolicy } from './switch-policy.ts'
 import type { Observed } from './types.ts'
 
@@ -10,12 +11,16 @@ export interface BackendDefinition {
   /** Served names it may serve; undefined: all. */
   readonly models: readonly string[] | undefined
   readonly settings: BackendSettings
+  /** The pool that its GPUs are of, and how many it needs; absent: it has its own. */
+  readonly pool?: { readonly name: string; readonly gpus: number }
 }
 
 export interface FleetInput {
   /** False where other programs may be at work, until the driver says who leads; true unless given. */
   readonly leads?: boolean
   readonly backends: readonly BackendDefinition[]
+  /** Every pool that a backend names. */
+  readonly pools?: readonly PoolDefinition[]
   readonly models: Models
   readonly policy: SwitchPolicy
   /** Served names that make room for no other while they are loaded; those of the settings unless given. */
@@ -26,6 +31,7 @@ export interface FleetInput {
 
 export interface FleetContext extends FleetInput {
   readonly spawned: Readonly<Record<string, ActorRefFrom<typeof backendMachine>>>
+  readonly sharing: Readonly<Record<string, ActorRefFrom<typeof poolMachine>>>
   /** Why the backends could not be looked at, until they can. */
   readonly trouble: string | undefined
   /** What operators asked for before there were backends to do it. */
@@ -63,7 +69,7 @@ export const fleetMachine = setup({
     events: {} as FleetEvent,
     emitted: {} as FleetFact,
   },
-  actors: { backend: backendMachine, 'look at what is there': observations },
+  actors: { backend: backendMachine, pool: poolMachine, 'look at what is there': observations },
   delays: { 'pause before looking again': 2_000, 'looking deadline': 60_000 },
   actions: {
     'spawn the backends': assign({
@@ -83,6 +89,27 @@ export const fleetMachine = setup({
                 ...(context.pinned && { pinned: context.pinned }),
                 observed: params.found[definition.name] ?? { found: 'nothing' },
                 leads: context.leads ?? true,
+                gpus: definition.pool?.gpus ?? 0,
+              },
+            }),
+          ]),
+        ),
+    }),
+    'spawn the pools': assign({
+      sharing: ({ context, spawn }) =>
+        Object.fromEntries(
+          (context.pools ?? []).map((pool) => [
+            pool.name,
+            spawn('pool', {
+              id: `pool ${pool.name}`,
+              input: {
+                pool,
+                backends: Object.fromEntries(
+                  context.backends
+                    .filter((each) => each.pool?.name === pool.name)
+                    .map(({ name }) => [name, context.spawned[name]!]),
+                ),
+                now: context.now,
               },
             }),
           ]),
@@ -132,7 +159,13 @@ export const fleetMachine = setup({
   },
 }).createMachine({
   id: 'fleet',
-  context: ({ input }) => ({ ...input, spawned: {}, trouble: undefined, postponed: [] }),
+  context: ({ input }) => ({
+    ...input,
+    spawned: {},
+    sharing: {},
+    trouble: undefined,
+    postponed: [],
+  }),
   initial: 'observing',
   on: {
     'catalogue changed': {
@@ -157,6 +190,7 @@ export const fleetMachine = setup({
           actions: [
             assign({ trouble: undefined }),
             { type: 'spawn the backends', params: ({ event }) => ({ found: event.output }) },
+            'spawn the pools',
           ],
         },
         onError: {

@@ -2,7 +2,10 @@ export type * from './types.ts'
 export * from './driver.ts'
 export * from './switch-policy.ts'
 export {
+  crowdedAt,
   defaultBackendSettings,
+  isPinned,
+  nextModel,
   type BackendContext,
   type BackendEvent,
   type BackendFact,
@@ -14,5 +17,20 @@ export {
 export { isKeptWarm } from './warmth.ts'
 export { backendMachine } from './backend.ts'
 export type { AdmissionInput } from './backend-vocabulary.ts'
-export { chooseBackend, type BackendView, type Choice } from './choose-backend.ts'
+export { claimsOf, holdersOf, poolMachine, type PoolDefinition } from './gpu-pool.ts'
+export {
+  roomCostMs,
+  shareGpus,
+  type Claim,
+  type Holder,
+  type Share,
+  type ShareQuestion,
+} from './gpu-share.ts'
+export {
+  chooseBackend,
+  chooseCopy,
+  turnCostMs,
+  type BackendView,
+  type Choice,
+} from './choose-backend.ts'
 export { fleetMachine, type BackendDefinition, type FleetEvent, type FleetFact } from './fleet.ts'

@@ -207,7 +207,7 @@ function priceOf(question: SwitchQuestion, others: readonly Waiting[]): number {
 }
 
 /** Prior for an installation that has loaded nothing yet, ms; the middle of what users report for one GPU. */
-const usualLoadMs = 40_000
+export const usualLoadMs = 40_000
 
 /** As learned; for a model never loaded here, the mean of those that were. */
 function costOf({ costs }: SwitchQuestion, model: string | undefined): number {

@@ -111,6 +111,19 @@ export interface StartOrder {
   readonly model: Model
   /** Grows with each start of this backend; results of an older one change nothing. */
   readonly generation: number
+  /** The devices of its pool that it was given, as CUDA_VISIBLE_DEVICES names them; absent without a pool. */
+  readonly devices?: readonly string[]
+}
+
+/** A backend of the same pool needs the GPUs of this one; who waits there, so that this one's policy can weigh it. */
+export interface RoomWanted {
+  readonly backend: string
+  readonly waiting: readonly Waiting[]
+  readonly priorities: Readonly<Record<string, number>>
+  /** ms that a load of each model usually takes there. */
+  readonly costs: Readonly<Record<string, number>>
+  /** An operator asked for it: the policy is not asked. */
+  readonly byOperator: boolean
 }
 
 /** A model that is to be there also while nobody asks for it. */

@@ -6,6 +6,7 @@ import {
   type Driver,
   type LogReading,
   type Models,
+  type PoolDefinition,
   type SwitchPolicy,
 } from '../../machines/index.ts'
 import type { Catalogue } from '../catalogue/index.ts'
@@ -29,6 +30,8 @@ export interface AdmissionOptions {
   readonly driver: Driver
   readonly catalogue: Catalogue
   readonly backends: readonly BackendDefinition[]
+  /** Every pool of GPUs that a backend names. */
+  readonly pools?: readonly PoolDefinition[]
   readonly settings: AdmissionSettings
   readonly policy?: SwitchPolicy
   /** Nothing unless given. */
@@ -53,7 +56,7 @@ export function createAdmission(options: AdmissionOptions) {
   const { policy = fairPolicy } = options
   const isOrdered = keepsOrder(policy)
   const backends = new Map<string, BackendActor>()
-  const gates = new Map(
+  const gates: ReadonlyMap<string, Gate> = new Map(
     definitions.map(({ name }) => [
       name,
       new Gate({
@@ -61,6 +64,7 @@ export function createAdmission(options: AdmissionOptions) {
         clock,
         onDemand: (demand) => backends.get(name)?.send({ type: 'demand changed', demand }),
         onWaiting: (model) => options.onWaiting?.(model, waitingFor(model), name),
+        onRoom: (model) => routing.spread(gates.get(name)!, model),
         maxInFlight: (model) => catalogue.models.get(model)?.maxInFlight,
         inOrder: () => isOrdered && mayTurn(backends.get(name)?.getSnapshot()),
       }),
@@ -76,10 +80,18 @@ export function createAdmission(options: AdmissionOptions) {
   let leaving: 'no' | 'warm only' | 'all' = 'no'
   let hasFailed = false
   let endDelay = () => {}
+  const pools = () =>
+    Object.fromEntries(
+      Object.entries(fleet.getSnapshot().context.sharing).map(([name, actor]) => [
+        name,
+        actor.getSnapshot().context,
+      ]),
+    )
   const routing = createRouting({
     definitions,
     gates,
     backends,
+    pools,
     whenPinned: settings.whenPinned,
     clock,
     log,
@@ -97,6 +109,7 @@ export function createAdmission(options: AdmissionOptions) {
   const { fleet, since } = supervise({
     driver,
     definitions,
+    pools: options.pools ?? [],
     models: models(),
     policy,
     gates,
@@ -231,7 +244,8 @@ export function createAdmission(options: AdmissionOptions) {
     status: () =>
       definitions.map((definition) => {
         const { name } = definition
-        return statusOf(definition, gates.get(name)!, backends.get(name), since.get(name), clock)
+        const [gate, actor] = [gates.get(name)!, backends.get(name)]
+        return statusOf(definition, gate, actor, since.get(name), clock, routing.gpuWaitIn(name))
       }),
     /** What a backend itself wrote. */
     log(backend: string, reading: LogReading, signal: AbortSignal): AsyncIterable<string> {

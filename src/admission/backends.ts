@@ -1,9 +1,20 @@
 import type { ActorRefFrom, SnapshotFrom } from 'xstate'
-import type { backendMachine, BackendDefinition, BackendView } from '../../machines/index.ts'
+import {
+  claimsOf,
+  holdersOf,
+  nextModel,
+  roomCostMs,
+  usualLoadMs,
+  type BackendDefinition,
+  type backendMachine,
+  type BackendView,
+  type poolMachine,
+} from '../../machines/index.ts'
 import type { Gate } from './gate.ts'
 
 export type BackendActor = ActorRefFrom<typeof backendMachine>
 export type BackendSnapshot = SnapshotFrom<typeof backendMachine>
+export type PoolContext = SnapshotFrom<typeof poolMachine>['context']
 
 /** `{ ready: 'serving' }` as `ready.serving`. */
 export function stateName(value: BackendSnapshot['value']): string {
@@ -17,10 +28,12 @@ export function stateName(value: BackendSnapshot['value']): string {
 
 /** The model a backend has or is going to have; undefined while it goes down or rests. */
 export function heading(snapshot: BackendSnapshot): string | undefined {
-  const { target, model, down } = snapshot.context
-  if (down) return undefined
+  const { target, model, down, makesRoom } = snapshot.context
+  if (down || makesRoom) return undefined
   if (snapshot.matches('switchingModel')) return target
-  if (snapshot.matches('cold') || snapshot.matches({ idle: 'scalingDown' })) return undefined
+  // It waits for GPUs of its pool, else it would be starting.
+  if (snapshot.matches('cold')) return nextModel(snapshot.context)?.name
+  if (snapshot.matches({ idle: 'scalingDown' })) return undefined
   return model?.name
 }
 
@@ -42,14 +55,23 @@ export function viewOf(
   definition: BackendDefinition,
   gate: Gate,
   actor: BackendActor | undefined,
+  pool: PoolContext | undefined,
 ): BackendView {
   const snapshot = actor?.getSnapshot()
   const headsFor = snapshot && heading(snapshot)
+  const costs = snapshot?.context.costs ?? {}
+  const known = Object.values(costs)
+  const presumed =
+    known.length > 0 ? known.reduce((sum, ms) => sum + ms, 0) / known.length : usualLoadMs
   return {
     name: definition.name,
     models: definition.models,
     heading: headsFor,
     pinned: headsFor !== undefined && (snapshot?.context.pinned.includes(headsFor) ?? false),
+    open: gate.openModel !== undefined,
+    waiting: gate.waiting(),
+    loadMs: (model) => costs[model] ?? presumed,
+    roomMs: pool ? lackingRoomMs(definition, pool) : 0,
     cold: snapshot?.matches('cold') ?? true,
     held: snapshot?.context.held ?? false,
     failing: (model) => {
@@ -60,4 +82,13 @@ export function viewOf(
     },
     load: gate.load,
   }
+}
+
+/** What it would cost to free the GPUs that it lacks. */
+function lackingRoomMs({ name, pool: needs }: BackendDefinition, pool: PoolContext): number {
+  const holders = holdersOf(pool)
+  const own = holders.find(({ backend }) => backend === name)
+  if (!needs || (own && own.stage !== 'leaving' && own.stage !== 'draining')) return 0
+  const before = claimsOf(pool).filter(({ backend }) => backend !== name)
+  return roomCostMs(needs.gpus, { gpus: pool.pool.gpus, holders, claims: before })
 }

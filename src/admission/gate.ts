@@ -34,6 +34,8 @@ export interface GateOptions {
   readonly maxInFlight?: (model: string) => number | undefined
   /** Whether nobody is admitted past who waits longer for another model; asked at each admission. */
   readonly inOrder?: () => boolean
+  /** Called when the gate has opened, or a place has become free, and nobody here waits for it. */
+  readonly onRoom?: (model: string) => void
   /** Called whenever more or fewer wait for a model. */
   readonly onWaiting?: (model: string) => void
 }
@@ -48,6 +50,7 @@ export class Gate {
   readonly #onDemand: (demand: Demand) => void
   readonly #maxInFlight: (model: string) => number | undefined
   readonly #onWaiting: (model: string) => void
+  readonly #onRoom: (model: string) => void
   readonly #inOrder: () => boolean
   readonly #lines = new Map<string, WaitingLine>()
   readonly #leases = new Set<GateLease>()
@@ -63,6 +66,7 @@ export class Gate {
     this.#onDemand = options.onDemand
     this.#maxInFlight = options.maxInFlight ?? (() => undefined)
     this.#onWaiting = options.onWaiting ?? (() => {})
+    this.#onRoom = options.onRoom ?? (() => {})
     this.#inOrder = options.inOrder ?? (() => false)
   }
 
@@ -110,6 +114,7 @@ export class Gate {
     }
     this.#lines.get(model)?.oweAll()
     this.#pump()
+    this.#onRoom(model)
     this.#tell()
   }
 
@@ -146,6 +151,26 @@ export class Gate {
       this.#tell()
     }
     return waiters
+  }
+
+  /** Takes the first in line for a model out of the gate, to be served elsewhere. */
+  takeFirst(model: string): Waiter | undefined {
+    const waiter = this.#lines.get(model)?.head
+    if (!waiter) return undefined
+    this.#remove(waiter)
+    this.#tell()
+    return waiter
+  }
+
+  /** Arrival of the first in line for a model, ms of the clock. */
+  oldestFor(model: string): number | undefined {
+    return this.#lines.get(model)?.head?.request.arrivedAt
+  }
+
+  /** A request for the model that is open would be served at once. */
+  get hasRoom(): boolean {
+    const open = this.#open?.model
+    return open !== undefined && this.waitingFor(open) === 0 && this.#roomiest() !== undefined
   }
 
   refuseAll(model: string, error: () => ChillError): void {
@@ -282,6 +307,7 @@ export class Gate {
     const place = this.#placeOf(lease.endpoint)
     if (place) place.leases--
     if (this.#pump()) return this.#tell()
+    if (this.#open) this.#onRoom(this.#open.model)
     if (this.#leases.size > 0) return
     for (const drained of this.#drained) drained()
     if (this.#open && this.#lines.size === 0) this.#tellAfterLull()

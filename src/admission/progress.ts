@@ -8,7 +8,7 @@ export type Progress = ReturnType<typeof createProgress>
 
 /** How far a model is, and how long it should still take by what its starts took here. */
 export function createProgress(
-  { gates, backends }: Routing,
+  { gates, backends, gpuWaitIn }: Routing,
   /** Clock of the state each backend is in, ms. */
   since: ReadonlyMap<string, number>,
   clock: Clock,
@@ -28,6 +28,16 @@ export function createProgress(
       return { state: 'cold', elapsedMs: 0, usualMs: usualMs(model), ahead: 0, loading: false }
     }
     const { context } = snapshot
+    const gpuWait = gpuWaitIn(gate.backend)
+    if (gpuWait) {
+      return {
+        state: gpuWait.detail,
+        elapsedMs: now - gpuWait.since,
+        usualMs: undefined,
+        ahead: Math.max(0, gate.waitingFor(model) - 1),
+        loading: false,
+      }
+    }
     const loading =
       context.model?.name === model &&
       (snapshot.matches('creatingResources') || snapshot.matches('scalingUp'))

@@ -1,8 +1,17 @@
-import { chooseBackend, type BackendDefinition, type BackendFact } from '../../machines/index.ts'
+import {
+  chooseBackend,
+  chooseCopy,
+  crowdedAt,
+  turnCostMs,
+  type BackendDefinition,
+  type BackendFact,
+  type BackendView,
+} from '../../machines/index.ts'
 import type { ChillError } from '../errors/index.ts'
-import { heading, viewOf, type BackendActor } from './backends.ts'
+import { heading, viewOf, type BackendActor, type PoolContext } from './backends.ts'
 import type { Clock } from './clock.ts'
 import type { Gate } from './gate.ts'
+import { gpuWaitOf, type GpuWait } from './gpu-wait.ts'
 import { backendHeld, modelFailed, modelPinned, noBackendMayServe } from './refusals.ts'
 import type { Log } from './settings.ts'
 import type { Waiter } from './waiting-line.ts'
@@ -17,6 +26,8 @@ export interface RoutingOptions {
   readonly gates: ReadonlyMap<string, Gate>
   /** Filled as the fleet spawns them. */
   readonly backends: ReadonlyMap<string, BackendActor>
+  /** By the name of the pool; empty before the fleet has seen what is there. */
+  readonly pools: () => Readonly<Record<string, PoolContext>>
   readonly whenPinned: 'refuse' | 'wait'
   readonly clock: Clock
   readonly log: Log
@@ -26,9 +37,13 @@ export type Routing = ReturnType<typeof createRouting>
 
 /** Which gate a model's requests wait at, and who must move or go when a fact changes that. */
 export function createRouting(options: RoutingOptions) {
-  const { definitions, gates, backends, whenPinned, clock, log } = options
-  const views = () =>
-    definitions.map((each) => viewOf(each, gates.get(each.name)!, backends.get(each.name)))
+  const { definitions, gates, backends, pools, whenPinned, clock, log } = options
+  const views = () => {
+    const byName = pools()
+    return definitions.map((each) =>
+      viewOf(each, gates.get(each.name)!, backends.get(each.name), byName[each.pool?.name ?? '']),
+    )
+  }
 
   /** Throws the refusal when no backend takes the model now. */
   function gateFor(model: string): Gate {
@@ -45,11 +60,19 @@ export function createRouting(options: RoutingOptions) {
     const all = views()
     const { chosen } = chooseBackend(
       model,
-      all.map((view) => Object.assign(view, { pinned: false })),
+      all.map((view) => Object.assign(view, { pinned: false, roomMs: Math.min(view.roomMs, 1) })),
     )
     if (chosen && whenPinned === 'wait') return gates.get(chosen.name)!
     const able = all.filter(({ models }) => models?.includes(model) ?? true)
-    throw modelPinned(model, [...new Set(able.flatMap(({ heading }) => heading ?? []))])
+    throw modelPinned(model, [...new Set(able.flatMap(pinnedBefore))])
+  }
+
+  /** The models that keep others off the backend, or off the GPUs that it needs. */
+  function pinnedBefore({ name, heading: its }: BackendView): readonly string[] {
+    if (its !== undefined) return [its]
+    const pool = definitions.find((each) => each.name === name)?.pool
+    const members = pool && pools()[pool.name]?.members
+    return Object.values(members ?? {}).flatMap((each) => (each.pinned && each.model) || [])
   }
 
   /** Of the backends where it fails, the one that may try again first speaks. */
@@ -99,6 +122,8 @@ export function createRouting(options: RoutingOptions) {
         return rebalance()
       case 'preempted':
         return preempt(gate, fact.model, fact.target)
+      case 'crowded':
+        return reviewCopies()
       case 'drain overdue':
         return tellWhoBlocks(gate, fact.model, fact.cut)
       case 'unload overdue': {
@@ -153,13 +178,74 @@ export function createRouting(options: RoutingOptions) {
       const snapshot = backends.get(gate.backend)?.getSnapshot()
       for (const { model } of gate.waiting()) {
         if (snapshot && heading(snapshot) === model) continue
-        const { chosen, because } = chooseBackend(model, views())
-        if (!chosen || chosen.name === gate.backend) continue
-        if (because === 'would switch' && chosen.load > 0) continue
+        const all = views()
+        const { chosen, because } = chooseBackend(model, all)
+        if (!chosen || chosen.name === gate.backend || because === 'needs room') continue
+        if (because === 'would switch') {
+          const here = all.find(({ name }) => name === gate.backend)!
+          // Where they would go everybody else must be done, or two backends would send them to and fro.
+          const isBetter = turnCostMs(model, chosen, all) < turnCostMs(model, here, all)
+          if (chosen.load > 0 || !isBetter) continue
+        }
         moveOrRefuse(gate, model)
       }
     }
+    reviewCopies()
   }
 
-  return { gates, backends, gateFor, backendForWish, openGate, settle, rebalance, turnAway }
+  /** Places that nobody waits for at this gate go to those who wait for its model at others, by age. */
+  function spread(gate: Gate, model: string): void {
+    if (gates.size < 2) return
+    while (gate.openModel === model && gate.hasRoom) {
+      let oldest: { gate: Gate; at: number } | undefined
+      for (const other of gates.values()) {
+        const at = other === gate ? undefined : other.oldestFor(model)
+        if (at !== undefined && (!oldest || at < oldest.at)) oldest = { gate: other, at }
+      }
+      const waiter = oldest?.gate.takeFirst(model) as Movable | undefined
+      if (!waiter) return
+      waiter.gate = gate
+      gate.enqueue(waiter)
+    }
+  }
+
+  /** Asks for a second copy of what one backend cannot keep up with, and takes that back when it can. */
+  function reviewCopies(): void {
+    if (gates.size < 2) return
+    const crowded = new Set<string>()
+    for (const actor of backends.values()) {
+      const { context } = actor.getSnapshot()
+      const isCrowded = (crowdedAt(context) ?? Infinity) <= context.now()
+      if (isCrowded && context.model) crowded.add(context.model.name)
+    }
+    for (const actor of backends.values()) {
+      const { copy } = actor.getSnapshot().context
+      if (copy === undefined) continue
+      if (!crowded.delete(copy)) actor.send({ type: 'copy wanted', model: undefined })
+    }
+    for (const model of crowded) {
+      const chosen = chooseCopy(model, views())
+      if (chosen) backends.get(chosen.name)?.send({ type: 'copy wanted', model })
+    }
+  }
+
+  /** What a backend waits for, whose GPUs others of its pool hold. */
+  function gpuWaitIn(backend: string): GpuWait | undefined {
+    const pool = definitions.find(({ name }) => name === backend)?.pool
+    const context = pool && pools()[pool.name]
+    return context && gpuWaitOf(backend, context)
+  }
+
+  return {
+    gates,
+    backends,
+    gateFor,
+    backendForWish,
+    gpuWaitIn,
+    openGate,
+    settle,
+    rebalance,
+    spread,
+    turnAway,
+  }
 }

@@ -7,6 +7,7 @@ import {
 import { stateName, type BackendActor } from './backends.ts'
 import type { Clock } from './clock.ts'
 import type { Gate } from './gate.ts'
+import type { GpuWait } from './gpu-wait.ts'
 
 /** What operators see of one backend; plain data, without anything secret. */
 export function statusOf(
@@ -15,6 +16,7 @@ export function statusOf(
   actor: BackendActor | undefined,
   since: number | undefined,
   clock: Clock,
+  gpuWait: GpuWait | undefined,
 ) {
   const now = clock.now()
   const snapshot = actor?.getSnapshot()
@@ -27,6 +29,7 @@ export function statusOf(
     ...(context?.model && { model: context.model.name, revision: context.model.revision }),
     ...(context?.target !== undefined && { target: context.target }),
     ...(definition.models && { models: [...definition.models] }),
+    ...(definition.pool?.name && { pool: { ...definition.pool } }),
     generation: context?.generation ?? 0,
     held: context?.held ?? false,
     because: reasonOf(context, state),
@@ -58,6 +61,13 @@ export function statusOf(
           }),
         },
       }),
+    ...(gpuWait && {
+      progress: {
+        phase: 'gpus',
+        detail: gpuWait.detail,
+        elapsedMs: Math.round(now - gpuWait.since),
+      },
+    }),
     failures: [
       ...Object.values(context?.refusals ?? {}),
       ...Object.values(context?.failures ?? {}),

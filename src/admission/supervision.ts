@@ -5,6 +5,7 @@ import type {
   Driver,
   fleetMachine,
   Models,
+  PoolDefinition,
   StartPhase,
   SwitchPolicy,
 } from '../../machines/index.ts'
@@ -48,6 +49,7 @@ export interface PhaseReached {
 export interface SupervisionOptions {
   readonly driver: Driver
   readonly definitions: readonly BackendDefinition[]
+  readonly pools: readonly PoolDefinition[]
   readonly models: Models
   readonly policy: SwitchPolicy
   readonly gates: ReadonlyMap<string, Gate>
@@ -78,6 +80,7 @@ export function supervise(options: SupervisionOptions): Supervision {
   const fleet = createActor(chartsWith(driver, gates, clock), {
     input: {
       backends: options.definitions,
+      pools: options.pools,
       models: options.models,
       policy: options.policy,
       now: () => clock.now(),

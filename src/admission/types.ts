@@ -44,7 +44,10 @@ export interface Lease {
 
 /** Where a held request stands; drives SSE comments, `Retry-After` and the page. */
 export interface WaitProgress {
-  /** State of the backend it waits at, such as `scalingUp` or `switchingModel.draining`. */
+  /**
+   * State of the backend it waits at, such as `scalingUp` or `switchingModel.draining`; or in words what
+   * that one waits for in its turn, where it has no GPU.
+   */
   readonly state: string
   /** ms since the backend began what it does now for this model. */
   readonly elapsedMs: number

@@ -13,16 +13,26 @@ import {
 } from './kinds.ts'
 import { warmWindows } from './keep-warm.ts'
 import { didYouMean } from './nearest-name.ts'
-import { podMap } from './pod.ts'
+import { podMap, type PodSettings } from './pod.ts'
 import type { BackendSettings } from './types.ts'
 
 const names: Kind<readonly string[]> = { ...list, expects: 'a list of names' }
+
+const gpuNumber: Kind<number> = {
+  ...integer(1),
+  expects: 'how many GPUs of its pool it needs, such as 1',
+}
 
 /** The fields of one entry of `backends` in the file; the reference is derived from it too. */
 export const backendFields = {
   name: { kind: dnsLabel, meaning: 'Unique; state and metrics are kept under it. Required.' },
   models: { kind: names, meaning: 'Served names that it may serve; all unless given.' },
-  gpus: { kind: devices, meaning: 'Its GPUs, set as CUDA_VISIBLE_DEVICES.' },
+  gpus: {
+    kind: devices,
+    meaning:
+      'Its GPUs, set as CUDA_VISIBLE_DEVICES. With `pool`: how many of it it needs, 1 unless given.',
+  },
+  pool: { kind: dnsLabel, meaning: 'The pool of `gpuPools` that its GPUs are of.' },
   idleTimeout: {
     kind: duration,
     meaning: "Over the models' and the general `idleTimeout`; 0 keeps what is loaded.",
@@ -55,6 +65,7 @@ const fieldNames = Object.keys(backendFields)
 export interface BackendDefaults {
   readonly command: string
   readonly gpus: string | undefined
+  readonly pod: PodSettings
 }
 
 /** The one backend of somebody who lists none. */
@@ -63,6 +74,8 @@ export function singleBackend(defaults: BackendDefaults): BackendSettings {
     name: 'vllm',
     models: undefined,
     gpus: defaults.gpus,
+    pool: undefined,
+    poolGpus: 1,
     idleTimeoutMs: undefined,
     keepWarm: [],
     minIdleReplicas: undefined,
@@ -123,10 +136,18 @@ function readBackend(
     }
     return value
   }
+  const pool = read('pool', dnsLabel)
+  const pod = read('pod', podMap) ?? {}
   const fields = {
     name: read('name', dnsLabel),
     models: read('models', names),
-    gpus: read('gpus', devices),
+    gpus: pool === undefined ? read('gpus', devices) : undefined,
+    pool,
+    poolGpus:
+      (pool === undefined ? undefined : read('gpus', gpuNumber)) ??
+      pod.gpuCount ??
+      defaults.pod.gpuCount ??
+      1,
     idleTimeoutMs: read('idleTimeout', duration),
     keepWarm: read('keepWarm', warmWindows) ?? [],
     minIdleReplicas: read('minIdleReplicas', integer(0, 1)),
@@ -135,7 +156,7 @@ function readBackend(
     deployment: read('deployment', objectName),
     configmap: read('configmap', objectName),
     service: read('service', dnsLabel),
-    pod: read('pod', podMap) ?? {},
+    pod,
   }
   const { name } = fields
   if (name !== undefined) return { ...fields, name }

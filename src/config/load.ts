@@ -5,6 +5,7 @@ import { chooseValues, withDefaults } from './choose.ts'
 import { ConfigError } from './config-error.ts'
 import { environmentLayer, fileLayer, flagLayer, type FileLayer } from './layers.ts'
 import { findClusterContradictions } from './cluster-contradictions.ts'
+import { findPoolContradictions } from './gpu-pools.ts'
 import { didYouMean } from './nearest-name.ts'
 import { absolutePath, readSecrets, tryReading, type Outside } from './outside.ts'
 import type { BackendSettings, FlatSettings, Settings } from './types.ts'
@@ -95,6 +96,7 @@ function findContradictions(settings: Settings, { complain }: Outside): void {
   const { port, operationsPort, operationsToken, apiKeys, driver, backends, keepWarm } = settings
   const names = backends.map(({ name }) => name)
   if (driver === 'kubernetes') findClusterContradictions(settings, complain)
+  findPoolContradictions(settings, complain)
   if (operationsPort !== undefined && operationsPort === port && port !== 0) {
     complain(`operationsPort: ${port} is \`port\` too; leave it out to have both on one port`)
   }

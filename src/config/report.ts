@@ -44,7 +44,8 @@ export function reportSettings(settings: Settings): SettingsReport {
     backends: settings.backends.map((backend) => ({
       name: backend.name,
       models: backend.models,
-      gpus: backend.gpus,
+      gpus:
+        backend.pool === undefined ? backend.gpus : `${backend.poolGpus} of pool ${backend.pool}`,
       idleTimeout:
         backend.idleTimeoutMs === undefined ? undefined : formatDuration(backend.idleTimeoutMs),
       command: withoutKeys(backend.command.join(' ')),

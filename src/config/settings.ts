@@ -19,6 +19,7 @@ import {
   size,
   text,
 } from './kinds.ts'
+import { gpuPoolMap } from './gpu-pools.ts'
 import { warmWindows } from './keep-warm.ts'
 import { podMap } from './pod.ts'
 
@@ -69,6 +70,13 @@ export const settingDefinitions = {
     'models',
     'GPUs of the single backend, set as CUDA_VISIBLE_DEVICES. With `backends` in the file, given there.',
     { fallbackText: 'all that the process sees' },
+  ),
+  gpuPools: setting(
+    gpuPoolMap,
+    {},
+    'models',
+    'GPUs that several backends share, by the name of the pool: `gpus`, how many, and with processes `devices`, which. A backend says its `pool`, and how many `gpus` of it it needs.',
+    { fallbackText: 'none' },
   ),
   terminationGrace: setting(
     duration,

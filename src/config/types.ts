@@ -31,6 +31,9 @@ export interface BackendSettings {
   readonly models: readonly string[] | undefined
   /** Value for CUDA_VISIBLE_DEVICES; undefined leaves the variable alone. */
   readonly gpus: string | undefined
+  /** The pool of `gpuPools` that its GPUs are of, and how many of it it needs. */
+  readonly pool: string | undefined
+  readonly poolGpus: number
   /** Over the model's and the general one; 0 keeps what is loaded. */
   readonly idleTimeoutMs: number | undefined
   readonly keepWarm: readonly WarmWindow[]

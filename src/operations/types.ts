@@ -26,7 +26,9 @@ export interface BackendStatus {
   waiting: { model: string; count: number; bytes: number; oldestMs: number }[]
   /** Requests that a drain waits for; empty unless it drains. */
   blocking: { id: string; path: string; model: string; sinceMs: number }[]
-  /** While it starts, drains or unloads. */
+  /** The pool that its GPUs are of, and how many it needs. */
+  pool?: { name: string; gpus: number }
+  /** While it waits for GPUs of its pool (phase `gpus`), starts, drains or unloads. */
   progress?: { phase: string; detail?: string; elapsedMs: number; usualMs?: number }
   failures: StartFailureStatus[]
   /** Models it may serve; absent when any. */

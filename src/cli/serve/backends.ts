@@ -1,7 +1,16 @@
-import { defaultBackendSettings, type BackendDefinition } from '../../../machines/index.ts'
+import {
+  defaultBackendSettings,
+  type BackendDefinition,
+  type PoolDefinition,
+} from '../../../machines/index.ts'
 import type { Catalogue, CatalogueModel } from '../../catalogue/index.ts'
 import { commandOf, vllmArguments } from '../../catalogue/index.ts'
-import { resolveCommand, type BackendSettings, type Settings } from '../../config/index.ts'
+import {
+  ConfigError,
+  resolveCommand,
+  type BackendSettings,
+  type Settings,
+} from '../../config/index.ts'
 import type { LaunchPlan, ProcessBackend } from '../../drivers/process/index.ts'
 
 /** Beyond the grace, for a killed process group to be gone before an unload counts as overdue. */
@@ -17,6 +26,7 @@ export function definitionsOf(settings: Settings, catalogue: Catalogue): Backend
       get models() {
         return only ? only() : backend.models
       },
+      ...poolOf(backend, settings),
       settings: {
         ...defaultBackendSettings,
         maxWaitMs: settings.maxWaitMs,
@@ -33,6 +43,39 @@ export function definitionsOf(settings: Settings, catalogue: Catalogue): Backend
       },
     }
   })
+}
+
+/** In a cluster, backends of no pool share what the cluster has, and only it knows how much that is. */
+const clusterPool = ''
+
+function poolOf(
+  { pool, poolGpus: gpus }: BackendSettings,
+  { driver }: Settings,
+): Pick<BackendDefinition, 'pool'> {
+  if (pool === undefined && driver === 'process') return {}
+  return { pool: { name: pool ?? clusterPool, gpus } }
+}
+
+/** The pools as the fleet knows them. @throws ConfigError where this program sees too few devices */
+export function poolsOf(
+  { driver, gpuPools }: Settings,
+  visible: string | undefined = process.env['CUDA_VISIBLE_DEVICES'],
+): PoolDefinition[] {
+  const pools = Object.entries(gpuPools).map(([name, { gpus, devices }]) => ({
+    name,
+    gpus,
+    devices: driver === 'process' ? (devices ?? firstDevices(name, gpus, visible)) : [],
+  }))
+  if (driver === 'process') return pools
+  return [...pools, { name: clusterPool, gpus: Infinity, devices: [] }]
+}
+
+function firstDevices(pool: string, gpus: number, visible: string | undefined): readonly string[] {
+  const seen = visible ? visible.split(',') : Array.from({ length: gpus }, (_, at) => String(at))
+  if (seen.length >= gpus) return seen.slice(0, gpus)
+  throw new ConfigError([
+    `gpuPools.${pool}: has ${gpus} GPUs, but CUDA_VISIBLE_DEVICES shows this program only ${seen.length} (${visible})`,
+  ])
 }
 
 /**

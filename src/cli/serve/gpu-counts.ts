@@ -8,7 +8,8 @@ export function gpuCounts(
   { models }: Pick<Catalogue, 'models'>,
 ): (backend: string) => GpuCount {
   const gpusOf = (backend: BackendSettings, { manifest: { spec } }: CatalogueModel): number => {
-    const { gpus } = backend
+    const { gpus, pool, poolGpus } = backend
+    if (pool !== undefined) return poolGpus
     // Set aside for this backend, whatever its model makes of them.
     if (driver === 'process' && gpus !== undefined) return gpus.split(',').length
     return spec.gpuCount ?? backend.pod.gpuCount ?? pod.gpuCount ?? spec.tensorParallelSize

@@ -14,6 +14,7 @@ import { createProxy, type Proxy } from '../../proxy/index.ts'
 import type { Log } from '../../telemetry/index.ts'
 import { followSchedule } from '../../schedule/index.ts'
 import { version } from '../version.ts'
+import { poolsOf } from './backends.ts'
 import { gpuCounts } from './gpu-counts.ts'
 import { openLocalGround, type Ground } from './ground.ts'
 import { warmthOf, windowsOf } from './warmth.ts'
@@ -83,6 +84,7 @@ export async function assemble(
     driver,
     catalogue,
     backends: ground.backends,
+    pools: poolsOf(settings),
     settings,
     policy: switchPolicies[settings.switchPolicy],
     warmth: warmthOf(settings),

@@ -37,6 +37,8 @@ export interface BackendParts {
   readonly agent: Agent
   /** Whether another backend of this program is giving its GPU back. */
   readonly othersLeave: () => boolean
+  /** Whether another one has pods. */
+  readonly othersHold: () => boolean
 }
 
 /** One backend: its Deployment with what belongs to it, as the charts want it done and told. */
@@ -163,6 +165,10 @@ export class Backend {
       this.#wasEnsured = false
       this.#warn(error, `the resources of ${place.backend} cannot be made yet`)
     }
+  }
+
+  get holds(): boolean {
+    return this.#view.world.pods.length > 0
   }
 
   get leaves(): boolean {

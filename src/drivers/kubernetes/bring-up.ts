@@ -86,8 +86,8 @@ function tellOnce(onPhase: OnPhase): (sight: PodSight) => void {
   let phase: StartPhase | undefined
   return (sight) => {
     phase = sight.phase ?? phase
-    const tells = `${phase} ${sight.progress}`
-    if (phase !== undefined && tells !== told) onPhase(phase, sight.progress)
+    const tells = `${phase} ${sight.isShort} ${sight.progress}`
+    if (phase !== undefined && tells !== told) onPhase(phase, sight.progress, sight.isShort)
     told = tells
   }
 }

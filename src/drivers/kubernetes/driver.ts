@@ -22,10 +22,20 @@ export function createKubernetesDriver(options: KubernetesDriverOptions): Kubern
   const agent = probeAgent()
   const leaves = (except: string): boolean =>
     [...backends].some(([name, backend]) => name !== except && backend.leaves)
+  const hold = (except: string): boolean =>
+    [...backends].some(([name, backend]) => name !== except && backend.holds)
   const backends: ReadonlyMap<string, Backend> = new Map(
     Object.entries(places).map(([name, place]) => [
       name,
-      new Backend({ options, place, leadership, reach, agent, othersLeave: () => leaves(name) }),
+      new Backend({
+        options,
+        place,
+        leadership,
+        reach,
+        agent,
+        othersLeave: () => leaves(name),
+        othersHold: () => hold(name),
+      }),
     ]),
   )
   const takeOver = () => {

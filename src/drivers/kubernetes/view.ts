@@ -19,6 +19,7 @@ export interface ViewParts {
   readonly world: World
   /** Whether another backend of this program is giving its GPU back. */
   readonly othersLeave: () => boolean
+  readonly othersHold: () => boolean
 }
 
 /** What is known of a backend's world, put together. */
@@ -60,6 +61,7 @@ export class View {
       graceMs: this.#parts.options.unschedulableGraceMs,
       autoscaler: this.#autoscaler,
       othersLeave,
+      othersHold: this.#parts.othersHold(),
       lastLeftAt: this.#lastLeftAt,
       restartsBefore: this.#restartsBefore,
       endedBefore: this.#endedBefore,

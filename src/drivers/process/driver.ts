@@ -79,7 +79,8 @@ export function createProcessDriver(options: ProcessDriverOptions): ProcessDrive
     const plan = options.modelOf(order.model.name)
     if (!settings) throw refused(`no backend is called "${order.backend}"`)
     if (!plan) throw refused(`the model "${order.model.name}" is no longer in the catalogue`)
-    return { settings, plan }
+    const gpus = order.devices?.length ? order.devices.join(',') : settings.gpus
+    return { settings: { ...settings, gpus }, plan }
   }
 
   function logOf(backend: string): BackendLog {

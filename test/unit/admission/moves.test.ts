@@ -79,7 +79,7 @@ it('tells what moved a backend, and by which arrow of its chart', async () => {
   await settled()
   fleet.stop({ backend: 'gpu0' })
   expect(steps.map(inShort)).toEqual([
-    'cold → creatingResources: demand changed [a model is wanted]',
+    'cold → creatingResources: demand changed [a model is wanted, and it has its GPUs]',
     'creatingResources → scalingUp: ensure resources is done',
     'scalingUp → ready.serving: bring replicas up is done',
     'ready.serving → switchingModel.draining: demand changed [another turn is due]',
@@ -88,14 +88,14 @@ it('tells what moved a backend, and by which arrow of its chart', async () => {
     'creatingResources → scalingUp: ensure resources is done',
     'scalingUp → idle.scalingDown: bring replicas up fails',
     'idle.scalingDown → cold: take replicas down is done',
-    'cold → creatingResources: demand changed [a model is wanted]',
+    'cold → creatingResources: demand changed [a model is wanted, and it has its GPUs]',
     'creatingResources → scalingUp: ensure resources is done',
     'scalingUp → ready.serving: bring replicas up is done',
     'ready.serving → ready.quiet: demand changed [the gate is open and no lease is out]',
     'ready.quiet → idle.rechecking: idle timeout [idle has a time]',
     'idle.rechecking → idle.scalingDown: ask the engine is done',
     'idle.scalingDown → cold: take replicas down is done',
-    'cold → creatingResources: demand changed [a model is wanted]',
+    'cold → creatingResources: demand changed [a model is wanted, and it has its GPUs]',
     'creatingResources → scalingUp: ensure resources is done',
     'scalingUp → ready.serving: bring replicas up is done',
     'ready.serving → idle.scalingDown: replica lost',

@@ -91,7 +91,12 @@ class Play {
   readonly revisions = new Map<string, number>()
   #requests = 0
 
-  constructor(models: number, backends: number) {
+  constructor(
+    models: number,
+    backends: number,
+    pool: { gpus: number; needs: readonly number[] } | undefined,
+  ) {
+    const gpusOf = (at: number) => Math.min(pool?.needs[at] ?? 1, pool?.gpus ?? 1)
     this.models = names.slice(0, models)
     this.backends = Array.from({ length: backends }, (_, i) => `gpu${i}`)
     this.catalogue = new SimulatedCatalogue(this.models)
@@ -135,12 +140,16 @@ class Play {
         maxWaitMs: 60_000,
         whenPinned: 'refuse',
       },
-      backends: this.backends.map((name): BackendDefinition => ({
+      backends: this.backends.map((name, at): BackendDefinition => ({
         name,
         models: undefined,
         settings: defaultBackendSettings,
+        ...(pool && { pool: { name: 'main', gpus: gpusOf(at) } }),
       })),
+      pools: pool ? [{ name: 'main', gpus: pool.gpus, devices: devicesOf(pool.gpus) }] : [],
     })
+    if (pool) this.world.gpus = pool.gpus
+    this.world.gpusOf = (name) => gpusOf(this.backends.indexOf(name))
   }
 
   arrive(model: string, bytes: number): void {
@@ -322,17 +331,34 @@ class Play {
   }
 }
 
-const plays = fc.tuple(
-  fc.integer({ min: 1, max: 4 }),
-  fc.integer({ min: 1, max: 2 }),
-  fc.array(step, { maxLength: 100, size: 'max' }),
+const devicesOf = (gpus: number) => Array.from({ length: gpus }, (_, at) => String(at))
+
+const steps = fc.array(step, { maxLength: 100, size: 'max' })
+
+const plays = fc.oneof(
+  fc.tuple(
+    fc.integer({ min: 1, max: 4 }),
+    fc.integer({ min: 1, max: 2 }),
+    fc.constant(undefined),
+    steps,
+  ),
+  // Several backends that share GPUs, some of which need two at once.
+  fc.tuple(
+    fc.integer({ min: 1, max: 4 }),
+    fc.integer({ min: 2, max: 4 }),
+    fc.record({
+      gpus: fc.integer({ min: 1, max: 3 }),
+      needs: fc.array(fc.integer({ min: 1, max: 2 }), { minLength: 4, maxLength: 4 }),
+    }),
+    steps,
+  ),
 )
 
 describe('whatever happens in whatever order', () => {
   it('every request ends exactly once, on the right model, and no GPU holds two or wakes for nothing', async () => {
     await fc.assert(
-      fc.asyncProperty(plays, async ([models, backends, steps]) => {
-        const play = new Play(models, backends)
+      fc.asyncProperty(plays, async ([models, backends, pool, steps]) => {
+        const play = new Play(models, backends, pool)
         await play.play(steps)
         await play.calm()
         for (const each of play.sent) {

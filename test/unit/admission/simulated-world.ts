@@ -37,7 +37,12 @@ export class SimulatedWorld implements Driver {
   readonly engine = new Map<string, EngineLoad>()
   readonly violations: string[] = []
   readonly began: StartOrder[] = []
+  /** What each backend was given at its last start. */
+  readonly devices = new Map<string, readonly string[]>()
   maxInFlight = 2
+  /** GPUs that all of them share; none are counted unless given. */
+  gpus = Infinity
+  gpusOf: (backend: string) => number = () => 1
   revisionOf: (model: string) => string = () => '1'
   /** Requests that hold a lease on an incarnation now; the test knows. */
   leasesOn: (incarnation: string) => number = () => 0
@@ -60,6 +65,23 @@ export class SimulatedWorld implements Driver {
       this.violations.push(`${order.backend}: ${order.model.name} started beside ${there.model}`)
     }
     const incarnation = `p${++this.#count}`
+    const held = [...this.processes.keys(), order.backend]
+      .map((backend) => this.gpusOf(backend))
+      .reduce((sum, each) => sum + each, 0)
+    if (held > this.gpus) {
+      this.violations.push(`${order.backend} started: ${held} GPUs are held of ${this.gpus}`)
+    }
+    const { devices } = order
+    const others = [...this.devices].filter(([backend]) => this.processes.has(backend))
+    for (const [other, taken] of others) {
+      const both = taken.filter((device) => devices?.includes(device))
+      if (both.length > 0)
+        this.violations.push(`${order.backend} and ${other} both on ${both.join()}`)
+    }
+    this.devices.set(order.backend, devices ?? [])
+    if (devices && devices.length !== this.gpusOf(order.backend)) {
+      this.violations.push(`${order.backend} was given the devices ${devices.join()}`)
+    }
     this.processes.set(order.backend, {
       backend: order.backend,
       model: order.model.name,

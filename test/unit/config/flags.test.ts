@@ -35,6 +35,7 @@ describe('flags', () => {
       secret: 'seven',
       secrets: 'eight',
       yaml: '{shmSize: 7Gi}',
+      pools: '{main: {gpus: 7}}',
       'name/key': 'seven/eight',
     }
     const cli = cac('vllm-chill')

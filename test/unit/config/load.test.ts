@@ -102,6 +102,8 @@ describe('defaults', () => {
         name: 'vllm',
         models: undefined,
         gpus: undefined,
+        pool: undefined,
+        poolGpus: 1,
         idleTimeoutMs: undefined,
         keepWarm: [],
         minIdleReplicas: undefined,
@@ -277,6 +279,8 @@ describe('backends', () => {
       {
         name: 'large',
         gpus: '0,1',
+        pool: undefined,
+        poolGpus: 1,
         models: ['a', 'b'],
         idleTimeoutMs: undefined,
         keepWarm: [],
@@ -291,6 +295,8 @@ describe('backends', () => {
       {
         name: 'small',
         gpus: '2',
+        pool: undefined,
+        poolGpus: 1,
         models: undefined,
         idleTimeoutMs: 1_800_000,
         keepWarm: [],

@@ -60,3 +60,19 @@ describe('the demo', () => {
     expect(models.map(({ name }) => name)).toEqual(['deepseek-r1-fp8', 'qwen3-coder-30b-fp8'])
   })
 })
+
+describe('the example of a pool', () => {
+  const pool = new URL('../../../examples/pool/', import.meta.url)
+
+  test('is a valid configuration: three backends that do not fit side by side', async () => {
+    const config = new URL('vllm-chill.yaml', pool).pathname
+    const { models, gpuPools, backends } = loadSettings({ flags: { config }, env: {} })
+    expect(`${models}/`).toBe(new URL('models/', pool).pathname)
+    const needed = backends.reduce((sum, { poolGpus }) => sum + poolGpus, 0)
+    expect(needed).toBeGreaterThan(gpuPools['main']!.gpus)
+    const found = await validateManifests([new URL('models', pool).pathname])
+    expect(found.problems).toEqual([])
+    const served = backends.flatMap((backend) => backend.models ?? [])
+    expect(found.models.map(({ name }) => name).toSorted()).toEqual(served.toSorted())
+  })
+})

@@ -1,6 +1,8 @@
 import {
   defaultBackendSettings,
+  type BackendDefinition,
   type BackendSettings,
+  type PoolDefinition,
   type StartOrder,
   type SwitchPolicy,
 } from '../../../machines/index.ts'
@@ -66,6 +68,12 @@ export interface RunOptions {
   readonly maxHeldPerModel?: number
   readonly broken?: readonly string[]
   readonly priorities?: Readonly<Record<string, number>>
+  /** One named `gpu` that may serve all, unless given. */
+  readonly backends?: readonly (Omit<BackendDefinition, 'settings'> & {
+    readonly settings?: Partial<BackendSettings>
+  })[]
+  readonly pools?: readonly PoolDefinition[]
+  readonly whenPinned?: 'refuse' | 'wait'
 }
 
 /** The real admission and the real charts on one GPU, in a world that runs by itself. */
@@ -102,10 +110,17 @@ export class AutomaticRun {
         waitDeadlineMs: 1e9,
         drainDeadlineMs: settings.drainDeadlineMs,
         maxWaitMs: settings.maxWaitMs,
-        whenPinned: 'refuse',
+        whenPinned: options.whenPinned ?? 'refuse',
       },
-      backends: [{ name: 'gpu', models: undefined, settings }],
+      backends: (options.backends ?? [{ name: 'gpu', models: undefined }]).map((backend) =>
+        Object.assign({}, backend, { settings: { ...settings, ...backend.settings } }),
+      ),
+      pools: options.pools ?? [],
     })
+    const { world } = this
+    world.gpusOf = (backend) =>
+      options.backends?.find(({ name }) => name === backend)?.pool?.gpus ?? 1
+    for (const { gpus } of options.pools ?? []) world.gpus = gpus
   }
 
   /** One request; `then` runs when its last byte is out, or it was refused. */

@@ -4,6 +4,7 @@ import {
   backendMachine,
   defaultBackendSettings,
   patientPolicy,
+  type BackendEvent,
   type BackendFact,
   type BackendSettings,
   type EngineLoad,
@@ -55,6 +56,8 @@ export interface PlayOptions {
   readonly policy?: SwitchPolicy
   /** False: the gate tells nothing of itself; the test sends each `demand changed`. */
   readonly gate?: boolean
+  /** GPUs that it needs of a pool. */
+  readonly gpus?: number
 }
 
 /**
@@ -85,7 +88,14 @@ export class BackendPlay {
   #gpuHeldBy: number | undefined
   #loseReplica: ((lost: ReplicaLost) => void) | undefined
 
-  constructor({ models = threeModels, settings, observed, policy, gate = true }: PlayOptions = {}) {
+  constructor({
+    models = threeModels,
+    settings,
+    observed,
+    policy,
+    gate = true,
+    gpus = 0,
+  }: PlayOptions = {}) {
     this.#gate = gate
     this.models = models
     this.settings = { ...defaultBackendSettings, ...settings }
@@ -98,6 +108,7 @@ export class BackendPlay {
         now: () => this.now,
         models,
         observed: observed ?? { found: 'nothing' },
+        gpus,
       },
     })
     this.actor.on('*', (fact) => this.facts.push(fact))
@@ -258,6 +269,14 @@ export class BackendPlay {
 
   async stop({ hold = false } = {}): Promise<void> {
     this.actor.send({ type: 'operator stops', hold })
+    await settled()
+  }
+
+  /** What its pool tells. */
+  async pool(
+    event: Extract<BackendEvent, { type: 'GPUs granted' | 'room wanted' }>,
+  ): Promise<void> {
+    this.actor.send(event)
     await settled()
   }
 

@@ -1,17 +1,21 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { chooseBackend, type BackendView } from '../../../machines/index.ts'
+import { chooseBackend, chooseCopy, turnCostMs, type BackendView } from '../../../machines/index.ts'
 
 function backend(name: string, facts: Partial<BackendView> = {}): BackendView {
   return {
     name,
     models: undefined,
     heading: 'x',
+    open: !facts.cold && facts.heading !== undefined,
     cold: false,
     held: false,
     pinned: false,
     failing: () => false,
     load: 0,
+    waiting: [],
+    loadMs: () => 40_000,
+    roomMs: 0,
     ...facts,
   }
 }
@@ -29,6 +33,11 @@ describe('a model goes to', () => {
       'g2',
       'has it',
     ])
+  })
+
+  it('one that serves it already, rather than to one that is still loading it', () => {
+    const loading = backend('g1', { heading: 'a', open: false })
+    expect(choose(loading, backend('g2', { heading: 'a', load: 9 }))).toEqual(['g2', 'has it'])
   })
 
   it('the least busy of those that have it', () => {
@@ -68,6 +77,77 @@ describe('a model goes to', () => {
 
   it('nowhere when there is nothing', () => {
     expect(choose()).toEqual([undefined, 'nobody may'])
+  })
+})
+
+describe('where all must make room, a model goes', () => {
+  it('to one whose model is not used rather than to a busy one', () => {
+    const [busy, quiet] = [backend('g1', { load: 1 }), backend('g2', { loadMs: () => 60_000 })]
+    expect(choose(busy, quiet)).toEqual(['g2', 'would switch'])
+  })
+
+  it('to the one where it loads fastest, when none is used', () => {
+    const fast = backend('g2', { loadMs: () => 5_000 })
+    expect(choose(backend('g1'), fast)).toEqual(['g2', 'would switch'])
+  })
+
+  it('to the one whose model loads fastest when it comes back, when all are used', () => {
+    const loadMs = (model: string) => (model === 'y' ? 5_000 : 40_000)
+    const other = backend('g2', { heading: 'y', load: 1, loadMs })
+    expect(choose(backend('g1', { load: 1 }), other)).toEqual(['g2', 'would switch'])
+  })
+
+  it('to one of two copies, as nothing is lost when it goes', () => {
+    const copies = [1, 2].map((n) => backend(`g${n + 1}`, { heading: 'y', load: 3 }))
+    expect(choose(backend('g1', { load: 1 }), ...copies)).toEqual(['g2', 'would switch'])
+  })
+
+  it('past those where others wait already', () => {
+    const queued = backend('g1', {
+      load: 1,
+      waiting: ['b', 'c'].map((model) => ({ model, count: 1 })),
+    })
+    expect(choose(queued, backend('g2', { load: 9 }))).toEqual(['g2', 'would switch'])
+  })
+
+  it('past what is pinned', () => {
+    expect(choose(backend('g1', { pinned: true }), backend('g2', { load: 50 }))).toEqual([
+      'g2',
+      'would switch',
+    ])
+    const behindPins = backend('g1', { ...cold, roomMs: Infinity })
+    expect(choose(behindPins)).toEqual([undefined, 'pinned'])
+  })
+
+  it('to a cold one whose GPUs others hold only where that costs less', () => {
+    const lacking = backend('g1', { ...cold, roomMs: 50_000 })
+    expect(choose(lacking, backend('g2', { load: 1 }))).toEqual(['g2', 'would switch'])
+    expect(choose(lacking, backend('g2', { load: 20 }))).toEqual(['g1', 'needs room'])
+    expect(turnCostMs('a', lacking, [])).toBe(90_000)
+  })
+})
+
+describe('a second copy', () => {
+  const serving = backend('g1', { heading: 'a', load: 9 })
+
+  it('comes up on a cold backend whose GPUs are free', () => {
+    const free = backend('g3', cold)
+    expect(chooseCopy('a', [serving, backend('g2'), free])?.name).toBe('g3')
+  })
+
+  it.each<[string, Partial<BackendView>]>([
+    ['whose GPUs others hold', { roomMs: 1 }],
+    ['that somebody waits for', { load: 1 }],
+    ['that an operator holds', { held: true }],
+    ['that may not serve it', { models: ['b'] }],
+    ['where it fails', { failing: () => true }],
+  ])('does not come up on one %s', (_, facts) => {
+    expect(chooseCopy('a', [serving, backend('g2', { ...cold, ...facts })])).toBeUndefined()
+  })
+
+  it('waits for one that is just coming up', () => {
+    const coming = backend('g2', { heading: 'a', open: false })
+    expect(chooseCopy('a', [serving, coming, backend('g3', cold)])).toBeUndefined()
   })
 })
 

@@ -6,6 +6,7 @@ import {
   defaultBackendSettings,
   fleetMachine,
   patientPolicy,
+  poolMachine,
 } from '../../../machines/index.ts'
 import { leafOf, threeModels } from './backend-play.ts'
 
@@ -22,6 +23,7 @@ function nodesOf(machine: AnyStateMachine): AnyStateNode[] {
 const charts: [string, AnyStateMachine][] = [
   ['backend', backendMachine],
   ['fleet', fleetMachine],
+  ['pool', poolMachine],
 ]
 
 describe.each(charts)('the chart of a %s', (_, machine) => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { RoomWanted } from '../../../machines/index.ts'
 import {
   happenings,
   leaves,
@@ -23,6 +24,16 @@ const endpoints = [{ url: 'http://a', incarnation: 'a', maxInFlight: 2 }]
 const neverIdles = { ...threeModels, a: model('a', { idleTimeoutMs: 0 }) }
 
 const cannot = { reason: 'resources', message: 'its image is another one' } as const
+
+const room = (play: BackendPlay, byOperator = false): RoomWanted => ({
+  backend: 'gpu1',
+  waiting: [{ model: 'x', count: 1, oldestAt: play.now, meanAt: play.now, weight: 1, owed: 0 }],
+  priorities: {},
+  costs: {},
+  byOperator,
+})
+
+const byOperator = new WeakSet<BackendPlay>()
 
 const prepare: Record<Given, Preparation> = {
   'it is held': { afterwards: (play) => play.stop({ hold: true }) },
@@ -99,6 +110,22 @@ const prepare: Record<Given, Preparation> = {
   },
   'something that is leaving is there': { options: { observed: { found: 'leaving' } } },
   'another program leads': { afterwards: (play) => play.see({ leads: false }) },
+  'its GPUs are of a pool': { options: { gpus: 1 } },
+  'its GPUs are of a pool, and somebody waits for a model': {
+    options: { gpus: 1 },
+    afterwards: (play) => play.wait('c'),
+  },
+  'it makes room': {
+    reach: async (play) => {
+      await reach(play, 'ready.quiet')
+      await play.pool({ type: 'room wanted', room: room(play) })
+    },
+  },
+  'an operator asked for it there': {
+    afterwards: async (play) => {
+      byOperator.add(play)
+    },
+  },
   'another program leads, and somebody waits for a model': {
     afterwards: async (play) => {
       await play.see({ leads: false })
@@ -145,6 +172,14 @@ const happen: Record<Happening, (play: BackendPlay) => Promise<void>> = {
       return play.pass(1)
     play.actor.send({ type: 'reconsider' })
   },
+  'its pool gives it GPUs': (play) =>
+    play.pool({ type: 'GPUs granted', grant: { number: 1, devices: ['0'] } }),
+  'another backend needs its GPUs': (play) =>
+    play.pool({ type: 'room wanted', room: room(play, byOperator.has(play)) }),
+  'another backend needs its GPUs no more': (play) =>
+    play.pool({ type: 'room wanted', room: undefined }),
+  'a second copy of another model is wanted': async (play) =>
+    play.actor.send({ type: 'copy wanted', model: 'c' }),
   'the program starts': async () => {},
   'the resources are there': (play) => play.end('ensure resources'),
   'the resources fail': (play) => play.fail('ensure resources'),

@@ -6,6 +6,8 @@ export interface Finding {
   readonly failure?: PodFailure
   /** In words, where a wait is unusual. */
   readonly progress?: string
+  /** It waits for room that another backend of this program may hold. */
+  readonly isShort?: boolean
   /** When time alone changes the answer, ms. */
   readonly recheckInMs?: number
 }

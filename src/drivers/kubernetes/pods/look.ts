@@ -25,6 +25,7 @@ export function lookAtPods(world: PodWorld): PodSight {
     phase: phaseOf(alive, deployment, service),
     failure,
     progress: isOpen ? findings.find(({ progress }) => progress)?.progress : undefined,
+    isShort: isOpen && findings.some((finding) => finding.isShort),
     unschedulable: alive.find((pod) => isUnschedulable(pod)),
     ready,
     present: pods.filter((pod) => !hasEnded(pod) || isLeaving(pod)).length,

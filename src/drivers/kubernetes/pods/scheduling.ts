@@ -28,10 +28,11 @@ export function schedulingFinding(pod: V1Pod, world: PodWorld): Finding | undefi
 }
 
 function unschedulableFinding(pod: V1Pod, world: PodWorld): Finding {
-  const { now, graceMs, othersLeave, pods } = world
+  const { now, graceMs, othersLeave, othersHold = false, pods } = world
   const { message = '', lastTransitionTime } = conditionOf(pod, 'PodScheduled') ?? {}
   const asked = devicesOf(pod)
-  const who = roomIsMissing.test(message) ? 'no node has room for it' : 'no node takes it'
+  const lacksRoom = roomIsMissing.test(message)
+  const who = lacksRoom ? 'no node has room for it' : 'no node takes it'
   const what = `${who}${asked ? ` (it asks for ${asked})` : ''}: ${message}`
   if (incurable.test(message)) return failed('unschedulable', andThen(what, 'create it'))
 
@@ -46,7 +47,9 @@ function unschedulableFinding(pod: V1Pod, world: PodWorld): Finding {
   }
   const why = late === undefined ? what : andThen(what, describeLate(late))
   const says: AutoscalerSays = world.autoscaler?.get(uidOf(pod)) ?? 'nothing'
-  if (says === 'cannot help') return failed('unschedulable', why)
+  // Nobody quiet may be in its place, so that it is not waited for long.
+  const isShort = lacksRoom && othersHold && says !== 'adds a node'
+  if (says === 'cannot help' && !isShort) return failed('unschedulable', why)
   const node = pod.status?.nominatedNodeName
   const isHelped = says === 'adds a node' || Boolean(node)
   const allowedMs = isHelped ? graceMs : Math.min(graceMs, silentAutoscalerMs)
@@ -59,7 +62,11 @@ function unschedulableFinding(pod: V1Pod, world: PodWorld): Finding {
   const hope = node
     ? `pods of less priority leave node ${node} for it`
     : 'it waits, as an autoscaler adds a node'
-  return { progress: isHelped ? andThen(why, hope) : why, recheckInMs: leftMs }
+  return {
+    progress: isHelped ? andThen(why, hope) : why,
+    recheckInMs: leftMs,
+    ...(isShort && { isShort }),
+  }
 }
 
 /** `4 nvidia.com/gpu`; whatever is counted in whole devices. */

@@ -16,6 +16,8 @@ export interface PodWorld {
   readonly autoscaler?: ReadonlyMap<string, AutoscalerSays>
   /** Another backend of this program is giving its GPU back just now. */
   readonly othersLeave?: boolean
+  /** Another backend of this program has pods, which may hold what this one needs. */
+  readonly othersHold?: boolean
   /** When a pod, of this or another backend, was last seen leaving; wall clock, ms. */
   readonly lastLeftAt?: number | undefined
   /** Restarts of each pod (by UID) when the start began; 0 unless given. A restart since then is a failure. */
@@ -49,6 +51,8 @@ export interface PodSight {
   readonly failure: PodFailure | undefined
   /** What it waits for, in words, where that is unusual. */
   readonly progress: string | undefined
+  /** It waits for room that another backend of this program may hold. */
+  readonly isShort: boolean
   /** The pod that cannot be scheduled, for whom an autoscaler may have said something. */
   readonly unschedulable: V1Pod | undefined
   readonly ready: readonly ReadyPod[]
