@@ -4,7 +4,6 @@ export * from './switch-policy.ts'
 export {
   crowdedAt,
   defaultBackendSettings,
-  isPinned,
   nextModel,
   type BackendContext,
   type BackendEvent,

@@ -32,7 +32,7 @@ test('a whole cold start is seen in order, with the reason of each step', async 
     { type: 'snapshot', backend: { name: 'vllm', state: 'cold' } },
   ])
   expect(watcher.seen.flatMap((event) => inShort(event) ?? [])).toEqual([
-    'cold → creatingResources: demand changed and a model is wanted',
+    'cold → creatingResources: demand changed and a model is wanted, and it has its GPUs',
     'creatingResources → scalingUp: ensure resources is done',
     'progress process',
     'progress loading',

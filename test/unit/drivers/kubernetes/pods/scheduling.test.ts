@@ -46,6 +46,21 @@ describe('a pod that no node takes', () => {
     expect(look([preempting]).recheckInMs).toBe(280_000)
   })
 
+  it('is short of what another backend may hold, unless room is not what it lacks or a node is coming', () => {
+    expect(look([since(2)]).isShort).toBe(false)
+    expect(look([since(2)], { othersHold: true }).isShort).toBe(true)
+    expect(look([since(15)], { othersHold: true })).toMatchObject({
+      isShort: false,
+      failure: { failure: { reason: 'unschedulable' } },
+    })
+    const words = "0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector."
+    expect(look([since(2, words)], { othersHold: true }).isShort).toBe(false)
+    const adding = new Map([['u1', 'adds a node' as const]])
+    expect(look([since(2)], { othersHold: true, autoscaler: adding }).isShort).toBe(false)
+    const helpless = new Map([['u1', 'cannot help' as const]])
+    expect(look([since(2)], { othersHold: true, autoscaler: helpless }).isShort).toBe(true)
+  })
+
   it('fails at once where the autoscaler cannot help', () => {
     const autoscaler = new Map([['u1', 'cannot help' as const]])
     expect(look([since(0)], { autoscaler }).failure?.failure.message).toContain(message)
