@@ -168,6 +168,22 @@ describe('backends that share GPUs', () => {
   })
 })
 
+describe('a model that is kept warm', () => {
+  it('comes up where GPUs are free, and takes none of another that nobody uses', async () => {
+    const run = newRun({ gpus: 1, needs: [1, 1] })
+    run.send('a', 1_000)
+    await run.clock.pass(usual.loadMs + 2_000)
+    const warm = { id: 'b', model: 'b', backend: 'gpu1', because: 'kept warm' }
+    run.admission.keepWarm([warm])
+    await run.clock.pass(60_000)
+    expect(stateOf(run, 'gpu0')).toBe('ready.quiet')
+    expect(stateOf(run, 'gpu1')).toBe('cold')
+    run.admission.stop({ backend: 'gpu0' })
+    await run.clock.pass(usual.unloadMs + usual.loadMs + 2_000)
+    expect(stateOf(run, 'gpu1')).toBe('ready.quiet')
+  })
+})
+
 describe('a model that one backend cannot keep up with', () => {
   const twoThatMay = (gpus = 2): PoolRun => ({
     gpus,
