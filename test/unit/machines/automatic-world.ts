@@ -82,6 +82,8 @@ export class AutomaticRun {
   readonly world: AutomaticWorld
   readonly served: Served[] = []
   readonly transitions: (Transition & { readonly at: number })[] = []
+  /** Such as `a for b`. */
+  readonly preempted: string[] = []
   readonly admission
   readonly durations: Durations
 
@@ -101,6 +103,9 @@ export class AutomaticRun {
       clock: this.clock,
       log: { debug() {}, info() {}, warn() {}, error() {} },
       ...(options.policy && { policy: options.policy }),
+      onFact: (fact) => {
+        if (fact.type === 'preempted') this.preempted.push(`${fact.model} for ${fact.target}`)
+      },
       onTransition: (transition) => this.transitions.push({ ...transition, at: this.clock.now() }),
       settings: {
         hold: true,

@@ -150,6 +150,17 @@ describe('backends that share GPUs', () => {
     expect(long.outcome).toBe('leased')
   })
 
+  it('cut what holds that up after preemptAfter, where the settings say so', async () => {
+    const run = newRun({ gpus: 1, needs: [1, 1], settings: { preemptAfterMs: 30_000 } })
+    run.send('a', 500_000)
+    await run.clock.pass(usual.loadMs + 1)
+    run.send('b', 1_000)
+    await run.clock.pass(60_000 + 29_000)
+    expect(run.preempted).toEqual([])
+    await run.clock.pass(2_000)
+    expect(run.preempted).toEqual(['a for b'])
+  })
+
   it('are drained at once for what an operator asks', async () => {
     const run = newRun({ gpus: 1, needs: [1, 1] })
     hammer(run, 'a', 2)
