@@ -87,7 +87,9 @@ function tellOnce(onPhase: OnPhase): (sight: PodSight) => void {
   return (sight) => {
     phase = sight.phase ?? phase
     const tells = `${phase} ${sight.isShort} ${sight.progress}`
-    if (phase !== undefined && tells !== told) onPhase(phase, sight.progress, sight.isShort)
+    if (phase !== undefined && tells !== told) {
+      onPhase(phase, sight.progress, ...(sight.isShort ? [true] : []))
+    }
     told = tells
   }
 }
