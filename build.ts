@@ -7,6 +7,8 @@ import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } 
 import { basename, dirname, join } from 'node:path'
 import { build, type BuildOptions, type Plugin } from 'esbuild'
 import { declarationsOf } from './build-types.ts'
+import { layoutOf } from './src/charts/layouts.ts'
+import { chartNames } from './src/charts/named.ts'
 
 const shared = {
   bundle: true,
@@ -17,6 +19,20 @@ const shared = {
   logLevel: 'warning',
   write: false,
 } satisfies BuildOptions
+
+/** The charts are laid out here and not where the package runs, as the layout library is large. */
+const layouts: Plugin = {
+  name: 'lay the charts out now',
+  setup: (bundle) => {
+    bundle.onLoad({ filter: /src[\\/]charts[\\/]layouts\.ts$/ }, async () => {
+      const entries = chartNames.map(async (name) => [name, await layoutOf(name)] as const)
+      const known = Object.fromEntries(await Promise.all(entries))
+      return {
+        contents: `const known = ${JSON.stringify(known)}; export const layoutOf = async (name) => known[name]`,
+      }
+    })
+  },
+}
 
 const small = {
   target: 'node22',
@@ -46,6 +62,7 @@ const program = await build({
   mainFields: ['module', 'main'],
   chunkNames: '[name]-[hash]',
   plugins: [
+    layouts,
     // listhen makes certificates with it, and only for https, which is not served here. 6 MB of memory.
     replaced(/^node-forge$/, 'export default {}'),
     // What listhen can do for a development server, and is not asked for.

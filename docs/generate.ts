@@ -1,10 +1,11 @@
 /**
- * Writes what the pages derive from the code: tables between marker comments, and the JSON schema of the
- * configuration file. `node docs/generate.ts` writes; with `--check` it fails when something is stale.
+ * Writes what the pages derive from the code: tables between marker comments, the JSON schema of the
+ * configuration file, and the pictures of the charts. `node docs/generate.ts` writes; with `--check` it fails when something is stale.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { format, type FormatConfig } from 'oxfmt'
 import formatting from '../.oxfmtrc.json' with { type: 'json' }
+import { chartNames, renderChart } from '../src/charts/index.ts'
 import { settingsJsonSchema } from '../src/config/index.ts'
 import { tables } from './tables.ts'
 
@@ -29,6 +30,10 @@ export async function staleFiles(): Promise<{ file: URL; text: string }[]> {
     formatted(schemaFile, JSON.stringify(settingsJsonSchema())).then((text) => ({
       file: new URL(schemaFile, import.meta.url),
       text,
+    })),
+    ...chartNames.map(async (name) => ({
+      file: new URL(`charts/${name}.svg`, import.meta.url),
+      text: await renderChart(name, 'svg'),
     })),
   ]
   const stale = []

@@ -22,7 +22,12 @@ import { createRequests } from './requests.ts'
 import { createRouting } from './routing.ts'
 import type { AdmissionSettings, Log } from './settings.ts'
 import { isoTime, statusOf } from './status.ts'
-import { supervise, type PhaseReached, type Transition } from './supervision.ts'
+import {
+  supervise,
+  type PhaseReached,
+  type SupervisionOptions,
+  type Transition,
+} from './supervision.ts'
 import { createWarmth, type WarmthSettings, type WarmWish } from './warmth.ts'
 import type { Admission, AdmissionRequest, Lease } from './types.ts'
 
@@ -45,6 +50,8 @@ export interface AdmissionOptions {
   readonly onAdmitted?: (lease: Lease) => void
   /** `count` wait for a model now, in all; one more or less does so at this backend. */
   readonly onWaiting?: (model: string, count: number, backend: string) => void
+  /** Given the fleet's actor before it starts, to look into it and all that it spawns. */
+  readonly onActor?: SupervisionOptions['onActor']
 }
 
 export type Fleet = ReturnType<typeof createAdmission>
@@ -128,6 +135,7 @@ export function createAdmission(options: AdmissionOptions) {
       guarded(() => options.onTransition?.(transition))
     },
     onPhase: (reached) => guarded(() => options.onPhase?.(reached)),
+    onActor: options.onActor,
     onFailure: () => {
       hasFailed = true
       refuseWhoWaits(chartsFailed)

@@ -1,4 +1,4 @@
-import { createActor, type ActorRefFrom } from 'xstate'
+import { createActor, type ActorRefFrom, type AnyActorRef } from 'xstate'
 import type {
   BackendDefinition,
   BackendFact,
@@ -62,6 +62,8 @@ export interface SupervisionOptions {
   readonly onPhase: (reached: PhaseReached) => void
   /** One more is there. */
   readonly onBackend: () => void
+  /** Given the fleet's actor before it starts, to look into it and all that it spawns. */
+  readonly onActor?: ((root: AnyActorRef) => void) | undefined
   /** A defect has ended the charts: nothing is started, switched or stopped any more. */
   readonly onFailure: () => void
 }
@@ -159,6 +161,7 @@ export function supervise(options: SupervisionOptions): Supervision {
       options.onFailure()
     },
   })
+  options.onActor?.(fleet)
   fleet.start()
   return { fleet, since }
 }

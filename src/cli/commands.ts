@@ -29,6 +29,7 @@ export const commands: Readonly<Record<string, () => Promise<Register>>> = {
   stop: async () => (await import('./start-stop.ts')).registerStop,
   pin: async () => (await import('./pin.ts')).registerPin,
   unpin: async () => (await import('./pin.ts')).registerUnpin,
+  chart: async () => (await import('./chart.ts')).registerChart,
   manifests: async () => (await import('./manifests.ts')).registerManifests,
   install: async () => (await import('./install.ts')).registerInstall,
   uninstall: async () => (await import('./uninstall.ts')).registerUninstall,

@@ -339,6 +339,12 @@ export const settingDefinitions = {
     'Whether `/metrics` has the metrics of vllm-chill itself, as `/proxy/metrics` always has. When off, it passes on those of a backend that is ready.',
     { env: ['ENABLE_METRICS'] },
   ),
+  inspect: setting(
+    boolean,
+    false,
+    'watching',
+    "Whether Stately's inspector can look at the running charts, at `/proxy/inspect`.",
+  ),
 
   namespace: setting(
     namespaceName,

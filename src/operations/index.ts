@@ -1,3 +1,4 @@
+export { mayChange, type AccessRules } from './access.ts'
 export { createOperationsApp, mountOperations, type OperationsOptions } from './routes.ts'
 export type {
   BackendStatus,

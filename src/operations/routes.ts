@@ -11,6 +11,7 @@ import {
   type Sources,
 } from './answers.ts'
 import { backendLog } from './backend-log.ts'
+import { chartAnswers } from './charts.ts'
 import { cancel, pin, start, stop, switchModel, type Operated } from './commands.ts'
 import { engineMetrics } from './engine-metrics.ts'
 import { eventStream } from './event-stream.ts'
@@ -47,6 +48,8 @@ const reads: Record<string, Answer> = {
   '/metrics': (event, options) =>
     options.enableMetrics ? ownMetrics(event, options) : engineMetrics(options.fleet, event.url),
   '/proxy/version': (_, { version }) => ({ name: 'vllm-chill', version, node: process.version }),
+  '/proxy/charts': () => ({ charts: Object.keys(chartAnswers) }),
+  ...chartAnswers,
 }
 
 /** What changes something; answered at once with 202 while the work goes on. */

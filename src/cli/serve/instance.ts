@@ -4,6 +4,7 @@ import { createAdmission, systemClock, type Fleet } from '../../admission/index.
 import type { Catalogue } from '../../catalogue/index.ts'
 import type { Settings } from '../../config/index.ts'
 import { createEventHub, createHistory } from '../../events/index.ts'
+import type { Inspector } from '../../inspector/index.ts'
 import { createMetrics } from '../../metrics/index.ts'
 import {
   createOperationsApp,
@@ -43,6 +44,7 @@ interface Program {
   readonly fleet: Fleet
   readonly proxy: Proxy
   readonly operations: OperationsOptions
+  readonly inspector: Inspector | undefined
   /**
    * Drains and ends everything.
    *
@@ -80,6 +82,7 @@ export async function assemble(
   const events = createEventHub({ version, clock: systemClock })
   const history = createHistory(systemClock)
   const tracing = await openTracing(env, log)
+  const inspector = await openInspector(settings, log)
   const fleet = createAdmission({
     driver,
     catalogue,
@@ -112,6 +115,7 @@ export async function assemble(
       history.onWaiting(model, count)
       events.onWaiting(backend)
     },
+    onActor: inspector?.attach,
   })
   const schedule = followSchedule(windowsOf(settings), (wishes) => fleet.keepWarm(wishes))
   metrics.attach(fleet)
@@ -140,15 +144,20 @@ export async function assemble(
   const { enableMetrics, operationsToken: token } = settings
   const told = { metrics, events, history }
   const operations = { fleet, catalogue, version, token, log, ...told, enableMetrics }
-  if (settings.operationsPort === undefined) mountOperations(proxy.app, operations)
+  if (settings.operationsPort === undefined) {
+    mountOperations(proxy.app, operations)
+    inspector?.mount(proxy.app)
+  }
   return {
     fleet,
     proxy,
     operations,
+    inspector,
     async shutDown(delayMs, closeListeners) {
       schedule.close()
       await fleet.shutDown({ delayMs })
       events.close()
+      inspector?.close()
       await closeListeners?.()
       await proxy.close()
       await ground.close()
@@ -159,7 +168,7 @@ export async function assemble(
 }
 
 async function listen(
-  { fleet, proxy, operations, shutDown }: Program,
+  { fleet, proxy, operations, inspector, shutDown }: Program,
   { catalogue }: Ground,
   settings: Settings,
 ): Promise<Instance> {
@@ -171,11 +180,18 @@ async function listen(
     const [{ server }] = listenings as [Listening]
     // Some clients offer h2c with any request; without this Node takes that for an upgrade.
     Object.assign(server, { shouldUpgradeCallback: proxy.shouldUpgrade })
-    server.on('upgrade', (req, socket, head) => proxy.handleUpgrade(req, socket, head))
+    server.on('upgrade', (req, socket, head) => {
+      if (operationsPort === undefined && inspector?.takes(req))
+        inspector.handleUpgrade(req, socket, head)
+      else proxy.handleUpgrade(req, socket, head)
+    })
     if (operationsPort !== undefined) {
-      const handler = toNodeHandler(createOperationsApp(operations))
+      const app = createOperationsApp(operations)
+      inspector?.mount(app)
       const place = { host, port: operationsPort, setting: 'operationsPort' } as const
-      listenings.push(await listenOn(handler, place))
+      const listening = await listenOn(toNodeHandler(app), place)
+      listenings.push(listening)
+      if (inspector) inspector.listen(listening.server)
     }
   } catch (error) {
     await shutDown(0, closeAll)
@@ -197,6 +213,13 @@ async function openGround(settings: Settings, log: Log): Promise<Ground> {
   if (settings.driver === 'process') return await openLocalGround(settings, log)
   const { openClusterGround } = await import('./cluster-ground.ts')
   return await openClusterGround(settings, log)
+}
+
+/** Not even read unless it is asked for. */
+async function openInspector(settings: Settings, log: Log): Promise<Inspector | undefined> {
+  if (!settings.inspect) return undefined
+  const { createInspector } = await import('../../inspector/index.ts')
+  return createInspector({ token: settings.operationsToken, log })
 }
 
 function warnOfUnknown(settings: Settings, catalogue: Catalogue, log: Log): void {

@@ -23,13 +23,15 @@ const mayImport: Record<string, readonly string[]> = {
     'drivers/engine',
   ],
   installation: ['machines', 'errors', 'config', 'catalogue', 'telemetry', 'drivers/kubernetes'],
+  charts: ['machines'],
   admission: ['machines', 'errors', 'config', 'catalogue', 'telemetry'],
   proxy: ['machines', 'errors', 'config', 'catalogue', 'telemetry', 'admission'],
-  operations: ['machines', 'errors', 'config', 'catalogue', 'telemetry', 'admission'],
+  operations: ['machines', 'errors', 'config', 'catalogue', 'telemetry', 'admission', 'charts'],
   events: ['machines', 'errors', 'catalogue', 'admission', 'proxy', 'operations'],
   schedule: ['config'],
   planning: ['machines', 'errors', 'config', 'catalogue', 'telemetry', 'admission', 'schedule'],
   tracing: ['machines', 'admission', 'proxy'],
+  inspector: ['errors', 'telemetry', 'operations'],
   metrics: ['machines', 'errors', 'catalogue', 'admission', 'proxy', 'operations'],
 }
 

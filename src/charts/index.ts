@@ -1,0 +1,3 @@
+export { chartNames, type ChartName } from './named.ts'
+export { chartFormats, renderChart, type ChartFormat } from './render.ts'
+export { svgStyle } from './svg-style.ts'
