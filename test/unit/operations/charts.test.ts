@@ -16,7 +16,7 @@ describe('the charts over HTTP', () => {
     const text = 'text/plain; charset=utf-8'
     expect(types).toEqual([
       ['/proxy/charts/chart.css', 'text/css; charset=utf-8', '\n.statechart {'],
-      ...['backend', 'fleet'].flatMap((name) => [
+      ...['backend', 'fleet', 'pool'].flatMap((name) => [
         [`/proxy/charts/${name}.svg`, 'image/svg+xml; charset=utf-8', '<svg xmlns="ht'],
         [
           `/proxy/charts/${name}.json`,
