@@ -3,6 +3,7 @@ import { complaintAbout } from './command-line.ts'
 import { UsageError } from './failure.ts'
 import { endQuietlyWhenOutputCloses, processTerminal, type Terminal } from './terminal.ts'
 import { version } from './version.ts'
+import { keepYoungMemorySmall } from './young-memory.ts'
 
 /** Runs one command line; resolves with the exit code: 0 done, 1 failed, 2 not understood. */
 export async function main(argv: readonly string[], terminal = processTerminal): Promise<number> {
@@ -35,6 +36,7 @@ async function run(argv: string[], terminal: Terminal): Promise<number> {
     return 0
   }
 
+  if (first === 'serve' && terminal === processTerminal) keepYoungMemorySmall()
   const cli = await createCommandLine(first, terminal)
   cli.parse(argv, { run: false })
   if (cli.options['help'] || cli.options['version']) return 0

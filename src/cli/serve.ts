@@ -9,6 +9,7 @@ import { createLog, type Log } from '../telemetry/index.ts'
 import { startInstance, type Instance } from './serve/instance.ts'
 import { UsageError } from './failure.ts'
 import type { Terminal } from './terminal.ts'
+import { letYoungMemoryGrow } from './young-memory.ts'
 
 /** `vllm-chill serve`: the program itself. Resolves when it has been told to stop and has stopped. */
 export function registerServe(cli: CAC, terminal: Terminal): void {
@@ -32,6 +33,7 @@ export function registerServe(cli: CAC, terminal: Terminal): void {
       const log = createLog({ level: settings.logLevel, format: settings.logFormat })
       if (options['dryRun'] === true) return await dryRun(settings, terminal)
       const instance = await startInstance(settings, log, terminal.env)
+      letYoungMemoryGrow()
       // Before anybody can know that it runs: a signal that came too early would end it as it is.
       const stopped = untilToldToStop(instance, log)
       greet(instance, terminal, log)
