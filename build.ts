@@ -1,11 +1,12 @@
 /**
  * `dist/`: one small bin in old syntax that checks the Node version, and the program behind it, bundled
  * with everything it needs, so that the published package has no dependencies to install. Beside it what
- * other programs may import: the program as a library, and the charts, with their types.
+ * other programs may import: the program as a library, and the charts, with their types; and `page/`, the operators' page.
  */
 import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { build, type BuildOptions, type Plugin } from 'esbuild'
+import { buildPage } from './build-page.ts'
 import { declarationsOf } from './build-types.ts'
 import { layoutOf } from './src/charts/layouts.ts'
 import { chartNames } from './src/charts/named.ts'
@@ -92,6 +93,7 @@ const charts = await build({
 const files = new Map<string, string | Uint8Array>()
 for (const { path, contents } of [program, bin, charts].flatMap(({ outputFiles }) => outputFiles))
   files.set(basename(path), contents)
+for (const { path, contents } of await buildPage()) files.set(relative('dist', path), contents)
 for (const [path, text] of declarationsOf(['src/cli/library.ts', 'machines/index.ts']))
   files.set(join('types', path), text)
 

@@ -11,6 +11,7 @@ import {
   mountOperations,
   type OperationsOptions,
 } from '../../operations/index.ts'
+import { mountPage } from '../../page/index.ts'
 import { createProxy, type Proxy } from '../../proxy/index.ts'
 import type { Log } from '../../telemetry/index.ts'
 import { followSchedule } from '../../schedule/index.ts'
@@ -145,6 +146,7 @@ export async function assemble(
   const told = { metrics, events, history }
   const operations = { fleet, catalogue, version, token, log, ...told, enableMetrics }
   if (settings.operationsPort === undefined) {
+    mountPage(proxy.app)
     mountOperations(proxy.app, operations)
     inspector?.mount(proxy.app)
   }
@@ -187,6 +189,7 @@ async function listen(
     })
     if (operationsPort !== undefined) {
       const app = createOperationsApp(operations)
+      mountPage(app)
       inspector?.mount(app)
       const place = { host, port: operationsPort, setting: 'operationsPort' } as const
       const listening = await listenOn(toNodeHandler(app), place)

@@ -28,6 +28,7 @@ const mayImport: Record<string, readonly string[]> = {
   proxy: ['machines', 'errors', 'config', 'catalogue', 'telemetry', 'admission'],
   operations: ['machines', 'errors', 'config', 'catalogue', 'telemetry', 'admission', 'charts'],
   events: ['machines', 'errors', 'catalogue', 'admission', 'proxy', 'operations'],
+  page: [],
   schedule: ['config'],
   planning: ['machines', 'errors', 'config', 'catalogue', 'telemetry', 'admission', 'schedule'],
   tracing: ['machines', 'admission', 'proxy'],
@@ -51,14 +52,14 @@ function roomOf(file: string): string {
 
 function importsOf(file: string): Import[] {
   const text = readFileSync(join(root, file), 'utf8')
-  const specifiers = text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'(?<specifier>\.[^']+\.ts)'/g)
+  const specifiers = text.matchAll(/(?:\bfrom|\bimport)\s*\(?\s*'(?<specifier>\.[^']+\.tsx?)'/g)
   return Array.from(specifiers, ({ groups }) => {
     const target = relative(root, join(root, dirname(file), groups?.['specifier'] ?? ''))
     return { file, target, from: roomOf(file), to: roomOf(target) }
   })
 }
 
-const files = globSync(['machines/**/*.ts', 'src/**/*.ts'], { cwd: root })
+const files = globSync(['machines/**/*.ts', 'src/**/*.{ts,tsx}'], { cwd: root })
 const crossing = files.flatMap(importsOf).filter(({ from, to }) => from !== to)
 
 describe('rooms', () => {
