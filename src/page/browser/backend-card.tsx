@@ -2,8 +2,8 @@ import { useSignal } from '@preact/signals'
 import { BackendLog } from './backend-log.tsx'
 import { now } from './clock.ts'
 import { holdDown, release, unloadModel } from './commands.ts'
-import { backends, chooseBackend, chosenBackend, type SeenBackend } from './fleet.ts'
-import { counted, duration, elapsed, isUp, stateWords } from './words.ts'
+import { backends, chooseBackend, chosenBackend, stats, type SeenBackend } from './fleet.ts'
+import { counted, duration, elapsed, gpuTime, isUp, stateWords } from './words.ts'
 import { FailureNote } from './failure-note.tsx'
 
 export function BackendCard({ backend }: { backend: SeenBackend }) {
@@ -84,6 +84,19 @@ export function BackendCard({ backend }: { backend: SeenBackend }) {
       </div>
       {showsLog.value && <BackendLog backend={name} onClose={() => (showsLog.value = false)} />}
     </article>
+  )
+}
+
+function GpuHeld({ backend }: { backend: string }) {
+  const time = stats.value?.gpu?.backends?.find((one) => one.backend === backend)
+  if (!time) return null
+  return (
+    <div>
+      <dt>GPU held</dt>
+      <dd>
+        {gpuTime(time.heldSeconds)} <small>{gpuTime(time.savedSeconds)} saved</small>
+      </dd>
+    </div>
   )
 }
 

@@ -26,6 +26,7 @@ export const models = signal<ModelsAnswer>({ models: [], problems: [] })
 export const requests = signal<RequestsAnswer & { seenAt: number }>({
   inFlight: [],
   waiting: [],
+  counts: { inFlight: 0, waiting: 0 },
   seenAt: 0,
 })
 export const history = signal<HistoryAnswer | undefined>(undefined)

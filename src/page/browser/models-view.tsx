@@ -78,8 +78,14 @@ function ModelRow({ model }: { model: Model }) {
 /** Load where a GPU is free for it, switch where another model must go first, unload where it is. */
 function LoadButton({ model: { name, on } }: { model: Model }) {
   const possible = backends.value.filter(({ models }) => models?.includes(name) ?? true)
-  const isThere = on.some(({ state }) => isUp(state))
-  if (isThere) {
+  if (backends.value.some((backend) => backend.target === name && backend.model !== name)) {
+    return (
+      <button type="button" disabled>
+        On its way
+      </button>
+    )
+  }
+  if (on.some(({ state }) => isUp(state))) {
     return (
       <button type="button" onClick={() => void unloadModel(name)}>
         Unload

@@ -1,13 +1,13 @@
 import { now } from './clock.ts'
 import { cutRequest, refuseRequest } from './commands.ts'
 import { requests } from './fleet.ts'
-import { bytes, counted, duration, elapsed } from './words.ts'
+import { bytes, duration, elapsed } from './words.ts'
 
 const mostShown = 50
 
 /** Who is served and who waits. No prompt is in here: the page is never told any. */
 export function RequestsView() {
-  const { inFlight, waiting, seenAt } = requests.value
+  const { inFlight, waiting, counts, seenAt } = requests.value
   const since = Math.max(0, now.value - seenAt)
   const none = inFlight.length + waiting.length === 0
   return (
@@ -15,7 +15,7 @@ export function RequestsView() {
       <h2 id="requests-title">
         Requests{' '}
         <small>
-          {counted(inFlight.length, 'in flight', 'in flight')}, {waiting.length} waiting
+          {counts.inFlight} in flight, {counts.waiting} waiting
         </small>
       </h2>
       {none ? (
@@ -28,22 +28,23 @@ export function RequestsView() {
                 <th>Request</th>
                 <th>Model</th>
                 <th class="number">Waited</th>
-                <th class="number">Since</th>
+                <th class="number">Runs</th>
                 <th>
                   <span class="hidden">What to do</span>
                 </th>
               </tr>
             </thead>
             <tbody>
-              {waiting.slice(0, mostShown).map((one) => (
-                <tr key={one.id} class="waits">
+              {waiting.slice(0, mostShown).map((one, index) => (
+                <tr key={`${one.id} ${index}`} class="waits">
                   <td>
                     <span class="tag waits">waits</span>
-                    <Route path={one.path} id={one.id} />
+                    <Route path={one.path} id={one.id} />{' '}
+                    <span class="faint">{bytes(one.bytes)}</span>
                   </td>
                   <td>{one.model}</td>
                   <td class="number">{elapsed(one.sinceMs + since)}</td>
-                  <td class="number faint">{bytes(one.bytes)}</td>
+                  <td class="number">–</td>
                   <td class="number">
                     <button
                       type="button"
@@ -55,8 +56,8 @@ export function RequestsView() {
                   </td>
                 </tr>
               ))}
-              {inFlight.slice(0, mostShown).map((one) => (
-                <tr key={one.id}>
+              {inFlight.slice(0, mostShown).map((one, index) => (
+                <tr key={`${one.id} ${index}`}>
                   <td>
                     <span class="tag flies">{one.backend}</span>
                     <Route path={one.path} id={one.id} />
@@ -79,7 +80,10 @@ export function RequestsView() {
           </table>
           <NotShown
             count={
-              Math.max(0, waiting.length - mostShown) + Math.max(0, inFlight.length - mostShown)
+              counts.waiting +
+              counts.inFlight -
+              Math.min(mostShown, waiting.length) -
+              Math.min(mostShown, inFlight.length)
             }
           />
         </div>

@@ -1,16 +1,22 @@
-import { signal } from '@preact/signals'
+import { computed, signal } from '@preact/signals'
 import { now } from './clock.ts'
-import { history, models } from './fleet.ts'
+import { hello, history, models } from './fleet.ts'
 import { axisOf, barOf, hueOf, mergedSpans, type Bar } from './timeline-scale.ts'
 import { duration, stateWords, timeOfDay } from './words.ts'
 
 const windows = [
-  ['10 min', 10],
+  ['5 min', 5],
   ['1 h', 60],
   ['6 h', 360],
 ] as const
 
-const minutes = signal(10)
+const chosen = signal<number | undefined>(undefined)
+
+/** Not much more than there is to see, until somebody chooses. */
+const minutes = computed(() => {
+  const began = Date.parse(hello.value?.startedAt ?? '')
+  return chosen.value ?? (now.value - began > 480_000 ? 60 : 5)
+})
 
 /** Which backend had which model when, with loads and waits as they were. */
 export function Timeline() {
@@ -30,7 +36,7 @@ export function Timeline() {
                 type="radio"
                 name="window"
                 checked={minutes.value === length}
-                onChange={() => (minutes.value = length)}
+                onChange={() => (chosen.value = length)}
               />
               <span>{words}</span>
             </label>

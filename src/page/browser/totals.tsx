@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact'
 import { backends, stats } from './fleet.ts'
-import { gpuHours, isReady } from './words.ts'
+import { gpuTime, isReady } from './words.ts'
 
 /** The fleet in a line. */
 export function Totals() {
@@ -17,7 +17,7 @@ export function Totals() {
         of {all.length}
       </Total>
       <Total name="In flight" value={`${sum(all.map(({ leases }) => leases))}`}>
-        {places === 0 ? 'nothing loaded' : `of ${places}`}
+        {places === 0 ? '' : `of ${places}`}
       </Total>
       <Total name="Waiting" value={`${sum(waiting.map(({ count }) => count))}`}>
         {oldest > 0 ? `oldest ${Math.floor(oldest / 1_000)} s` : 'nobody'}
@@ -41,9 +41,9 @@ function GpuTimeTotal() {
   const all = Math.max(1e-9, heldSeconds + savedSeconds)
   return (
     <div class="total gpu">
-      <p class="name">GPU hours since the start</p>
+      <p class="name">GPU time since the start</p>
       <p class="value">
-        {gpuHours(savedSeconds)} h <small>saved, {gpuHours(heldSeconds)} h held</small>
+        {gpuTime(savedSeconds)} <small>saved, {gpuTime(heldSeconds)} held</small>
       </p>
       <div class="parts" aria-hidden="true">
         {parts.map(([name, seconds]) => (

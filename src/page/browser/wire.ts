@@ -99,6 +99,8 @@ export interface WaitingRequest {
 export interface RequestsAnswer {
   inFlight: InFlight[]
   waiting: WaitingRequest[]
+  /** All there are, also where not all are listed. */
+  counts: { inFlight: number; waiting: number }
 }
 
 export interface Span {
@@ -124,7 +126,7 @@ export interface GpuTime {
 
 export interface StatsAnswer {
   uptime_seconds: number
-  gpu?: GpuTime
+  gpu?: GpuTime & { backends?: readonly ({ backend: string } & GpuTime)[] }
 }
 
 export interface ManifestAnswer {

@@ -29,9 +29,11 @@ export function elapsed(ms: number): string {
   return ms < 60_000 ? `${Math.floor(Math.max(0, ms) / 1_000)} s` : duration(ms)
 }
 
-export function gpuHours(seconds: number): string {
+/** `3.4 min` of the first minutes, then hours as they are paid for. */
+export function gpuTime(seconds: number): string {
   const hours = seconds / 3_600
-  return hours < 10 ? hours.toFixed(2) : hours < 100 ? hours.toFixed(1) : hours.toFixed(0)
+  if (hours < 0.2) return `${(seconds / 60).toFixed(1)} min`
+  return `${hours.toFixed(hours < 10 ? 2 : hours < 100 ? 1 : 0)} h`
 }
 
 export function bytes(count: number): string {
