@@ -63,7 +63,9 @@ it('a manifest to mend is named with what is wrong', async () => {
 })
 
 it('the totals count what is ready, in flight and waiting', async () => {
-  const program = await startProgram({ models: { a: simulating({ ttft: '60s', maxNumSeqs: 1 }) } })
+  const program = await startProgram({
+    models: { a: { maxNumSeqs: 1, ...simulating({ ttft: '60s' }) } },
+  })
   const page = await openLive(program)
   const totals = section(page, 'In all')
   const controller = new AbortController()

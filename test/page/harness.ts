@@ -56,6 +56,8 @@ export async function openLive(
 ): Promise<Page> {
   const { page } = await openPage(program, options)
   await isLive(page)
+  // Only then there is somebody to talk to.
+  await page.locator('[data-model]').first().waitFor()
   return page
 }
 
@@ -72,10 +74,7 @@ export function section(page: Page, name: string | RegExp): Locator {
 }
 
 export function modelRow(page: Page, model: string): Locator {
-  return section(page, /^Models/)
-    .getByRole('listitem')
-    .filter({ hasText: model })
-    .first()
+  return page.locator(`[data-model="${model}"]`)
 }
 
 export function button(within: Page | Locator, name: string): Locator {

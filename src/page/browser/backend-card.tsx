@@ -53,6 +53,7 @@ export function BackendCard({ backend }: { backend: SeenBackend }) {
           <dt>Waiting</dt>
           <dd>{backend.waiting.reduce((sum, { count }) => sum + count, 0)}</dd>
         </div>
+        <GpuHeld backend={name} />
       </dl>
       <Waiters backend={backend} />
       <Blockers backend={backend} />

@@ -42,7 +42,7 @@ export function BackendLog({ backend, onClose }: { backend: string; onClose: () 
       </pre>
       {trouble.value !== '' && <p class="trouble-text">{trouble.value}</p>}
       <div class="buttons">
-        <button type="button" autofocus onClick={onClose}>
+        <button type="button" onClick={onClose}>
           Close
         </button>
       </div>

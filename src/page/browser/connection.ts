@@ -24,7 +24,7 @@ import type {
   Transition,
 } from './wire.ts'
 
-export type Connection = 'connecting' | 'live' | 'lost' | 'stopping' | 'token wanted'
+export type Connection = 'connecting' | 'live' | 'lost' | 'stopped' | 'token wanted'
 
 export const connection = signal<Connection>('connecting')
 
@@ -51,7 +51,7 @@ export async function stayConnected(): Promise<void> {
       }
     }
     failures = Date.now() - began > latestMs ? 0 : failures + 1
-    connection.value = 'lost'
+    if (connection.value !== 'stopped') connection.value = 'lost'
     await pause(Math.min(latestMs, soonestMs * 2 ** failures))
   }
 }
@@ -111,7 +111,7 @@ const handlers: Readonly<Record<string, (event: never) => void>> = {
   finished: () => refreshers.requests(),
   refused: () => refreshers.requests(),
   goodbye() {
-    connection.value = 'stopping'
+    connection.value = 'stopped'
   },
 }
 

@@ -10,7 +10,7 @@ const told: Readonly<Record<Connection, string>> = {
   connecting: 'Connecting …',
   live: 'Live',
   lost: 'No answer, trying again …',
-  stopping: 'vllm-chill is stopping',
+  stopped: 'Stopped, waiting for it …',
   'token wanted': 'Locked',
 }
 
@@ -66,9 +66,10 @@ export function Banners() {
           soon as it answers.
         </p>
       )}
-      {state === 'stopping' && (
+      {state === 'stopped' && (
         <p class="banner">
-          vllm-chill is stopping: it takes nothing new, and what is in flight runs to its end.
+          vllm-chill was stopped and has said goodbye. What is shown was so before; it is followed
+          again when it is back.
         </p>
       )}
       {follows.length > 0 && (

@@ -24,7 +24,7 @@ export function Manifest({ model, onClose }: { model: string; onClose: () => voi
         {answer.value ? yamlOf(answer.value.manifest) : ''}
       </pre>
       <div class="buttons">
-        <button type="button" autofocus onClick={onClose}>
+        <button type="button" onClick={onClose}>
           Close
         </button>
       </div>

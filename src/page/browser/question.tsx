@@ -36,7 +36,7 @@ export function Questions() {
         <p key={text}>{text}</p>
       ))}
       <div class="buttons">
-        <button type="button" autofocus onClick={() => answer(false)}>
+        <button type="button" onClick={() => answer(false)}>
           Leave it
         </button>
         <button type="button" class="danger" onClick={() => answer(true)}>

@@ -30,7 +30,6 @@ export function TokenDialog() {
             type="password"
             name="token"
             autocomplete="current-password"
-            autofocus
             aria-invalid={wasWrong}
             value={given.value}
             onInput={({ currentTarget }) => (given.value = currentTarget.value)}

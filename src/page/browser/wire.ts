@@ -138,6 +138,6 @@ export interface ManifestAnswer {
 export interface Hello {
   version: string
   startedAt: string
-  backends: string[]
+  backends: readonly string[]
   missed: boolean
 }

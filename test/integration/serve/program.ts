@@ -11,7 +11,10 @@ import { LogLines, says, until, type LogLine } from './log-lines.ts'
 import { modelsFolder, type ModelsFolder, type Spec } from './models.ts'
 import { killIfThere, livingOf, runIdName } from './processes.ts'
 
-export const entry = fileURLToPath(new URL('../../../src/cli/vllm-chill.ts', import.meta.url))
+/** From its source, or as it is packed where a suite says so. */
+export const entry = fileURLToPath(
+  new URL(`../../../${process.env['VLLM_CHILL_ENTRY'] ?? 'src/cli/vllm-chill.ts'}`, import.meta.url),
+)
 
 /** Node strips the types of a file once instead of at each start, which takes most of a start. */
 const compileCache = fileURLToPath(
