@@ -21,13 +21,18 @@ it('a message wakes the model, and the answer tells the time to the first token'
 })
 
 it('what a model thinks is told apart from what it says', async () => {
-  const program = await startProgram({ models: { a: { reasoningParser: 'deepseek_r1' } } })
+  const program = await startProgram({ models: { a: {} } })
   const page = await openLive(program)
+  const deltas = [{ reasoning_content: 'they greet me' }, { content: 'hello' }]
+  const events = deltas.map((delta) => `data: ${JSON.stringify({ choices: [{ delta }] })}\n\n`)
+  await page.route('**/v1/chat/completions', (route) =>
+    route.fulfill({ contentType: 'text/event-stream', body: events.join('') }),
+  )
   const chat = section(page, 'Try a model')
-  await chat.getByLabel('Message').fill('why')
+  await chat.getByLabel('Message').fill('hi')
   await button(chat, 'Send').click()
-  await chat.locator('.reasoning').waitFor()
-  await chat.locator('.said').waitFor()
+  await chat.locator('.reasoning').getByText('they greet me').waitFor()
+  await chat.locator('.said').getByText('hello').waitFor()
 })
 
 it('a start that fails is told in the chat too, and Stop ends the waiting', async () => {
@@ -39,7 +44,7 @@ it('a start that fails is told in the chat too, and Stop ends the waiting', asyn
   await chat.getByRole('combobox').selectOption('broken')
   await chat.getByLabel('Message').fill('one')
   await page.keyboard.press('Enter')
-  await chat.getByText(/could not be started .*\(model_failed\)/).waitFor()
+  await chat.getByText(/could not be started [\s\S]*\(model_failed\)/).waitFor()
 
   await chat.getByRole('combobox').selectOption('a')
   await chat.getByLabel('Message').fill('two')

@@ -1,5 +1,5 @@
 import type { Browser, BrowserContextOptions, Locator, Page } from 'playwright-core'
-import { afterAll, beforeAll, expect, onTestFailed, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished } from 'vitest'
 import { launchBrowser } from './chromium.ts'
 
 export { startProgram, type Program } from '../integration/serve/program.ts'
@@ -38,10 +38,8 @@ export async function openPage(
     if (['error', 'warning'].includes(message.type())) complaints.push(message.text())
   })
   page.on('pageerror', (error) => complaints.push(String(error)))
-  onTestFailed(async () => {
-    if (!page.isClosed()) console.error(await page.locator('body').innerText())
-  })
-  onTestFinished(async () => {
+  onTestFinished(async ({ task }) => {
+    if (task.result?.state === 'fail') console.error(await page.locator('body').innerText())
     await context.close()
     expect(complaints.filter((complaint) => !mayComplain?.test(complaint))).toEqual([])
   })

@@ -13,7 +13,10 @@ import { killIfThere, livingOf, runIdName } from './processes.ts'
 
 /** From its source, or as it is packed where a suite says so. */
 export const entry = fileURLToPath(
-  new URL(`../../../${process.env['VLLM_CHILL_ENTRY'] ?? 'src/cli/vllm-chill.ts'}`, import.meta.url),
+  new URL(
+    `../../../${process.env['VLLM_CHILL_ENTRY'] ?? 'src/cli/vllm-chill.ts'}`,
+    import.meta.url,
+  ),
 )
 
 /** Node strips the types of a file once instead of at each start, which takes most of a start. */
