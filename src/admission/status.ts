@@ -32,6 +32,7 @@ export function statusOf(
     ...(definition.pool?.name && { pool: { ...definition.pool } }),
     generation: context?.generation ?? 0,
     held: context?.held ?? false,
+    ...(context?.leads === false && { leads: false }),
     because: reasonOf(context, state),
     since: isoTime(since ?? now),
     endpoints: gate.endpoints,

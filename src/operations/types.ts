@@ -16,6 +16,8 @@ export interface BackendStatus {
   generation: number
   /** True while an operator keeps it down. */
   held: boolean
+  /** False where another program leads and this one only serves what is loaded; else absent. */
+  leads?: boolean
   /** Since when it is in this state. */
   since: string
   /** Why, in words: `idle for 5 min`, `an operator asked`. */

@@ -82,3 +82,21 @@ it('works on the operators’ port, where it says that the chat does not', async
   await page.keyboard.press('Enter')
   await page.getByText('This is the operators’ port').waitFor()
 })
+
+it('says when this program does not lead', async () => {
+  const program = await startProgram({ models: { a: {} } })
+  const backend = { ...(await program.backend()), leads: false }
+  const events = [
+    { type: 'hello', version: '1', startedAt: backend.since, backends: ['vllm'], missed: false },
+    { type: 'snapshot', backend },
+  ].map(
+    (event) => `event: ${event.type}\ndata: ${JSON.stringify({ at: backend.since, ...event })}\n\n`,
+  )
+  const { page } = await openPage(program)
+  await page.route('**/proxy/events*', (route) =>
+    route.fulfill({ contentType: 'text/event-stream', body: events.join('') }),
+  )
+  await page.reload()
+  await page.getByText('This program does not lead').waitFor()
+  await card(page).getByText('follows', { exact: true }).waitFor()
+})

@@ -87,6 +87,13 @@ describe('a program that only follows', () => {
     expect(world.began.map(({ model }) => model.name)).toEqual(['b'])
   })
 
+  it('says so in its status, until it leads', async () => {
+    const { world, fleet } = await sharedFleet()
+    expect(fleet.status()[0]?.leads).toBe(false)
+    await world.see({ leads: true })
+    expect(fleet.status()[0]).not.toHaveProperty('leads')
+  })
+
   it('admits nothing more to what the other program takes down', async () => {
     const { world, fleet, request } = await sharedFleet()
     world.processes.set('gpu', { backend: 'gpu', model: 'a', incarnation: 'p', state: 'ready' })
