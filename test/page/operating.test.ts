@@ -97,7 +97,7 @@ it('requests are listed, one that waits is refused and one in flight cut', async
 
 it('a refusal of the program is shown in its words', async () => {
   const program = await startProgram({ models: { a: {} } })
-  const page = await openLive(program, { mayComplain: /status of 404/ })
+  const page = await openLive(program, { mayComplain: /status of 404|ERR_FAILED/ })
   await program.models.remove('a')
   await page.route('**/proxy/models', (route) => route.abort())
   await button(modelRow(page, 'a'), 'Load').click()

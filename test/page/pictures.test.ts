@@ -39,7 +39,8 @@ it('shows a busy day in both themes, on a desk and on a phone', { timeout: 240_0
       },
     },
     simulate: '--load-time 6s --ttft 200ms --itl 20ms',
-    flags: ['--idle-timeout', '10m'],
+    // Who waits goes on waiting until all pictures are taken.
+    flags: ['--idle-timeout', '10m', '--switch-policy', 'patient', '--max-wait', '10m'],
   })
   await aMorning(program)
   await ask(program, llama)

@@ -30,7 +30,7 @@ it('events are read wherever the line is cut', async () => {
     comments: ['still here'],
   }
   expect(await eventsOf(text)).toEqual(wanted)
-  expect(await eventsOf(...text)).toEqual(wanted)
+  expect(await eventsOf(...text.split(''))).toEqual(wanted)
 })
 
 it('an event that was cut off is none', async () => {
