@@ -39,7 +39,6 @@ const small = {
   target: 'node22',
   minifySyntax: true,
   minifyWhitespace: true,
-  keepNames: true,
 } satisfies BuildOptions
 
 const bin = await build({
