@@ -4,7 +4,7 @@
  * other programs may import: the program as a library, and the charts, with their types; and `page/`, the operators' page.
  */
 import { chmodSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, dirname, join, relative } from 'node:path'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import { build, type BuildOptions, type Plugin } from 'esbuild'
 import { buildPage } from './build-page.ts'
 import { declarationsOf } from './build-types.ts'
@@ -41,6 +41,23 @@ const small = {
   minifyWhitespace: true,
 } satisfies BuildOptions
 
+/**
+ * undici as far as this program uses it. Fetching, mocking, caching and what else there is would be read at each
+ * start; the cluster's client, which fetches, still gets all of it. `request` is always told its dispatcher here.
+ */
+const usedOfUndici = `
+import Agent from 'undici/lib/dispatcher/agent.js'
+import Client from 'undici/lib/dispatcher/client.js'
+import Dispatcher from 'undici/lib/dispatcher/dispatcher.js'
+import * as methods from 'undici/lib/api/index.js'
+Object.assign(Dispatcher.prototype, methods)
+export { Agent, Client }
+export function request(url, { dispatcher, ...options }) {
+  const { origin, pathname, search } = new URL(url)
+  const method = options.method ?? (options.body ? 'PUT' : 'GET')
+  return dispatcher.request({ ...options, origin, path: pathname + search, method })
+}`
+
 const bin = await build({
   ...shared,
   entryPoints: { 'vllm-chill': 'src/cli/vllm-chill.ts' },
@@ -67,6 +84,7 @@ const program = await build({
     replaced(/^node-forge$/, 'export default {}'),
     // What listhen can do for a development server, and is not asked for.
     replaced(/^(jiti|untun|tinyclip|@parcel\/watcher-wasm)$/, 'export default undefined'),
+    replaced(/^undici$/, usedOfUndici, resolve('src')),
     // What zod says in other languages. 5 MB of memory.
     replaced(
       /^(\.\.\/)+locales\/index\.js$/,
@@ -134,17 +152,15 @@ function leaveTo(name: string): Plugin {
   }
 }
 
-/** Something that is imported, and not used. */
-function replaced(filter: RegExp, contents: string): Plugin {
+/** Other contents for a module, where a file below `folder` imports it. */
+function replaced(filter: RegExp, contents: string, folder = resolve('.')): Plugin {
   const namespace = `instead of ${filter.source}`
   return {
     name: namespace,
     setup: (bundle) => {
-      bundle.onResolve({ filter }, ({ path, resolveDir }) => ({
-        path,
-        namespace,
-        pluginData: resolveDir,
-      }))
+      bundle.onResolve({ filter }, ({ path, resolveDir }) =>
+        resolveDir.startsWith(folder) ? { path, namespace, pluginData: resolveDir } : undefined,
+      )
       bundle.onLoad({ filter: /.*/, namespace }, ({ pluginData }) => ({
         contents,
         resolveDir: pluginData as string,
