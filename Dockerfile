@@ -6,7 +6,7 @@ WORKDIR /source
 COPY package.json package-lock.json ./
 # Without scripts: what they would fetch (a Node for development) is not needed here.
 RUN --mount=type=cache,target=/root/.npm npm ci --ignore-scripts --no-audit --no-fund
-COPY tsconfig.json build.ts build-types.ts ./
+COPY tsconfig.json build*.ts ./
 COPY machines machines
 COPY src src
 # There is no /usr/bin/env in the image below, so the program names its Node itself.

@@ -1,16 +1,19 @@
-import { spawn, type ChildProcess } from 'node:child_process'
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import {
   chmodSync,
   chownSync,
   copyFileSync,
+  cpSync,
   globSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
@@ -23,7 +26,7 @@ import { parse } from 'yaml'
 import { main } from '../../../src/cli/main.ts'
 import { fakeTerminal } from '../../unit/cli/terminals.ts'
 import { readDockerfile } from './dockerfile.ts'
-import { pack, stepTimeoutMs, unpack } from './packed.ts'
+import { pack, root, stepTimeoutMs, unpack } from './packed.ts'
 
 const image = readDockerfile()
 
@@ -54,6 +57,29 @@ describe('the Dockerfile', () => {
     for (const what of ['title', 'description', 'source', 'licenses', 'version', 'revision'])
       expect(image.labels).toContain(`org.opencontainers.image.${what}`)
   })
+
+  it(
+    'builds from what it copies, and nothing else',
+    () => {
+      const context = mkdtempSync(join(tmpdir(), 'vllm-chill-context-'))
+      try {
+        const ignored = readFileSync(join(root, '.dockerignore'), 'utf8').split('\n')
+        const allowed = ignored.filter((line) => line.startsWith('!')).map((line) => line.slice(1))
+        const copied = image.instructions
+          .filter(([keyword, rest]) => keyword === 'COPY' && !rest.startsWith('--from'))
+          .flatMap(([, rest]) => rest.split(' ').slice(0, -1))
+        expect(copied.toSorted()).toEqual(allowed.toSorted())
+        for (const path of globSync(copied, { cwd: root }))
+          cpSync(join(root, path), join(context, path), { recursive: true })
+        symlinkSync(join(root, 'node_modules'), join(context, 'node_modules'))
+        execFileSync(process.execPath, ['build.ts'], { cwd: context })
+        expect(readdirSync(join(context, 'dist'))).toContain('vllm-chill.js')
+      } finally {
+        rmSync(context, { recursive: true })
+      }
+    },
+    stepTimeoutMs,
+  )
 
   it('agrees with the manifests on the user and the name of the program', async () => {
     const terminal = fakeTerminal()
