@@ -57,6 +57,9 @@ export const happenings = {
   'its replica is lost, the platform brings another': leaves,
   'a start phase is reached': leaves,
 
+  'its model is pinned': up,
+  'nothing is pinned any more': leaves,
+
   'another program leads': leaves,
   'this program leads': leaves,
   'others bring up a ready one': leaves,
@@ -112,6 +115,8 @@ export const givens = [
   'another model is kept warm',
   'another model is kept warm, and in its backoff',
   'another model is kept warm, and this one never idles',
+  'its model is pinned',
+  'its model is pinned, and somebody waits for another model',
   'cutting is allowed',
   'another model has waited maxWait',
   'another model has waited maxWait, but what was queued at the start is still owed',
@@ -223,6 +228,39 @@ export const table: readonly Row[] = [
     when: 'nobody waits any more',
     outcome: 'noted',
   },
+
+  // Pins.
+  {
+    in: ['switchingModel.draining'],
+    when: 'its model is pinned',
+    outcome: 'ready.serving',
+    because: 'an operator has pinned its model',
+  },
+  {
+    in: ['switchingModel.draining'],
+    when: 'its model is pinned',
+    given: 'the switch is a reload',
+    outcome: 'noted',
+  },
+  {
+    in: [...starting, ...ready, ...unloading, ...idle],
+    when: 'its model is pinned',
+    outcome: 'noted',
+  },
+  {
+    in: ['ready.quiet'],
+    when: 'somebody waits for another model',
+    given: 'its model is pinned',
+    outcome: 'noted',
+  },
+  {
+    in: ['ready.quiet'],
+    when: 'nothing is pinned any more',
+    given: 'its model is pinned, and somebody waits for another model',
+    outcome: 'switchingModel.draining',
+    because: otherWanted,
+  },
+  { in: leaves, when: 'nothing is pinned any more', outcome: 'noted' },
 
   // GPUs of a pool.
   {

@@ -114,6 +114,8 @@ export interface BackendContext {
   readonly wish: string | undefined
   /** What is to be there while nobody asks. */
   readonly warm: Warm | undefined
+  /** The wish for a warm model that it was told of last, also while that is not followed. */
+  readonly warmWish: string | undefined
   /** The wish for a warm model that an operator has stopped. */
   readonly dismissed: string | undefined
   /** When it was asked for; actor system's clock, ms. */
@@ -209,6 +211,7 @@ export function initialContext(input: BackendInput): BackendContext {
     target: undefined,
     wish: undefined,
     warm: undefined,
+    warmWish: undefined,
     dismissed: undefined,
     wishedAt: 0,
     copy: undefined,
@@ -376,6 +379,12 @@ export function switchWanted(context: BackendContext): boolean {
     return isPossible(context, target) && models[target]?.revision !== model.revision
   }
   return targetWanted(context)
+}
+
+/** A pin came during the drain: from then on the model goes for an operator or its own reload only. */
+export function pinnedMeanwhile(context: BackendContext): boolean {
+  const { target, wish, model } = context
+  return isPinned(context) && target !== wish && target !== model?.name
 }
 
 /** The operator's wish, or the reload, came true. */

@@ -18,6 +18,7 @@ import {
   mayStayUp,
   nextModel,
   nextTurn,
+  pinnedMeanwhile,
   remember,
   rememberRefusals,
   switchWanted,
@@ -103,6 +104,7 @@ export const vocabulary = setup({
     'it is due to make room': ({ context }) => nextTurn(context)?.on !== undefined,
     'the wish came true': ({ context }) => wishFulfilled(context),
     'the target is still wanted': ({ context }) => targetWanted(context),
+    'its model was pinned meanwhile': ({ context }) => pinnedMeanwhile(context),
     'the switch lost its reason': ({ context }) => !switchWanted(context),
     'somebody waits for it': ({ context }) => waitsFor(context, context.model?.name),
     'an operator wants another model': ({ context }) => anotherWished(context),
@@ -203,7 +205,7 @@ export const vocabulary = setup({
         held: context.held || hold,
         wish: undefined,
         warm: undefined,
-        dismissed: context.warm?.id ?? context.dismissed,
+        dismissed: context.warmWish,
         copy: undefined,
       }),
     ),
@@ -371,10 +373,11 @@ export const vocabulary = setup({
 function warmth(
   { dismissed }: BackendContext,
   warm: Warm | undefined,
-): Pick<BackendContext, 'warm' | 'dismissed'> {
-  return warm !== undefined && warm.id === dismissed
-    ? { warm: undefined, dismissed }
-    : { warm, dismissed: undefined }
+): Pick<BackendContext, 'warm' | 'warmWish' | 'dismissed'> {
+  const warmWish = warm?.id
+  return warmWish !== undefined && warmWish === dismissed
+    ? { warm: undefined, warmWish, dismissed }
+    : { warm, warmWish, dismissed: undefined }
 }
 
 function foundBecause({ generation }: BackendContext): string {

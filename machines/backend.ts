@@ -348,6 +348,14 @@ export const backendMachine = vocabulary.createMachine({
               actions: { type: 'say why', params: { why: 'its model was removed' } },
             },
             {
+              guard: 'its model was pinned meanwhile',
+              target: '#backend.ready',
+              actions: [
+                'forget the target',
+                { type: 'say why', params: { why: 'an operator has pinned its model' } },
+              ],
+            },
+            {
               guard: 'the switch lost its reason',
               target: '#backend.ready',
               actions: [

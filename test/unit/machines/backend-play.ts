@@ -272,6 +272,12 @@ export class BackendPlay {
     await settled()
   }
 
+  /** An operator pins these, and no others. */
+  async pin(...pinned: string[]): Promise<void> {
+    this.actor.send({ type: 'pins changed', pinned })
+    await settled()
+  }
+
   /** What its pool tells. */
   async pool(
     event: Extract<BackendEvent, { type: 'GPUs granted' | 'room wanted' }>,

@@ -113,6 +113,19 @@ describe('a model that is kept warm', () => {
     expect(play.state).toBe('creatingResources')
   })
 
+  it('stays down also when an operator stops it just after it died', async () => {
+    const play = newPlay()
+    await play.keepWarm('a', 'Monday')
+    await play.load()
+    await play.loseReplica()
+    await play.end('take replicas down')
+    await play.stop()
+    await play.keepWarm('a', 'Monday')
+    expect(play.state).toBe('cold')
+    await play.keepWarm('a', 'Tuesday')
+    expect(play.state).toBe('creatingResources')
+  })
+
   it('is loaded again when an operator takes the stop back', async () => {
     const play = newPlay()
     await play.keepWarm('a')

@@ -99,6 +99,17 @@ describe('a switch', () => {
     expect(play.running('drain leases')).toEqual([])
   })
 
+  it('is called off when the loaded model is pinned during the drain, unless an operator asked for it', async () => {
+    const play = newPlay()
+    await reach(play, 'switchingModel.draining')
+    await play.pin('a')
+    expect(play.state).toBe('ready.serving')
+    await play.start('b')
+    expect(play.state).toBe('switchingModel.draining')
+    await play.pin('a')
+    expect(play.state).toBe('switchingModel.draining')
+  })
+
   it('rests cold when its waiters leave during the unload', async () => {
     const play = newPlay()
     await reach(play, 'switchingModel.unloading')

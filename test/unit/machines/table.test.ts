@@ -82,6 +82,13 @@ const prepare: Record<Given, Preparation> = {
     options: { models: neverIdles },
     afterwards: (play) => play.keepWarm('c'),
   },
+  'its model is pinned': { afterwards: (play) => play.pin('a') },
+  'its model is pinned, and somebody waits for another model': {
+    afterwards: async (play) => {
+      await play.pin('a')
+      await play.wait('c')
+    },
+  },
   'cutting is allowed': { options: { settings: { drainDeadlineAction: 'cut' } } },
   'another model has waited maxWait': {
     afterwards: async (play) => {
@@ -160,6 +167,8 @@ const happen: Record<Happening, (play: BackendPlay) => Promise<void>> = {
     const { generation } = play.context
     play.actor.send({ type: 'phase reached', phase: 'loading', generation })
   },
+  'its model is pinned': (play) => play.pin('a'),
+  'nothing is pinned any more': (play) => play.pin(),
   'another program leads': (play) => play.see({ leads: false }),
   'this program leads': (play) => play.see({ leads: true }),
   'others bring up a ready one': (play) =>
