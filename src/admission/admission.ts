@@ -244,8 +244,7 @@ export function createAdmission(options: AdmissionOptions) {
     ...createRequests(gates, clock),
     ...commands,
     stop(command: Parameters<typeof commands.stop>[0]): void {
-      commands.stop(command)
-      warmth.onStop(command.backend)
+      warmth.onStop(commands.stop(command))
     },
     /** What is to be there also while nobody asks, from now on; see `WarmWish`. */
     keepWarm: (wishes: readonly WarmWish[]): void => warmth.keep(wishes),

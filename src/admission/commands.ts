@@ -69,21 +69,26 @@ export function createCommands(
     }
   }
 
-  /** Drains and gives the GPU back; with `hold` it stays down until it is started. */
-  function stop(command: { backend?: string; model?: string; hold?: boolean }): void {
+  /** Drains and gives the GPU back; with `hold` it stays down until it is started. Names the backends that are told. */
+  function stop(command: { backend?: string; model?: string; hold?: boolean }): readonly string[] {
     assertLeads()
     const hold = command.hold ?? false
-    if (command.backend !== undefined) {
-      fleet.send({ type: 'operator stops', backend: backendNamed(command.backend), hold })
-    } else if (command.model === undefined) {
+    if (command.backend === undefined && command.model === undefined) {
       fleet.send({ type: 'operator stops', hold })
-    } else {
-      const model = modelNamed(command.model)
-      for (const [name, actor] of backends) {
-        if (actor.getSnapshot().context.model?.name !== model) continue
-        fleet.send({ type: 'operator stops', backend: name, hold })
-      }
+      return [...gates.keys()]
     }
+    const stopped =
+      command.backend === undefined
+        ? backendsWith(modelNamed(command.model!))
+        : [backendNamed(command.backend)]
+    for (const backend of stopped) fleet.send({ type: 'operator stops', backend, hold })
+    return stopped
+  }
+
+  function backendsWith(model: string): string[] {
+    return [...backends]
+      .filter(([, actor]) => actor.getSnapshot().context.model?.name === model)
+      .map(([name]) => name)
   }
 
   const pinned = new Set(definitions.flatMap(({ settings }) => settings.pinned))

@@ -164,9 +164,8 @@ export function createWarmth(options: WarmthOptions) {
       apply()
     },
 
-    /** An operator who stops a backend does not want the next model in its place. */
-    onStop(backend: string | undefined): void {
-      const stopped = backend === undefined ? [...backends.keys()] : [backend]
+    /** An operator who stops backends does not want the next model in its place. */
+    onStop(stopped: readonly string[]): void {
       for (const name of stopped) idling.delete(name)
       const done = [...once.keys()].filter((id) => stopped.includes(places.get(id) ?? ''))
       for (const id of done) forget(id)

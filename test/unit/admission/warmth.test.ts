@@ -216,6 +216,22 @@ describe('returning to the default model', () => {
     expect(started()).toEqual(['b on gpu1', 'a on gpu0'])
   })
 
+  it('loads it also when an operator stops, by its model, another backend meanwhile', async () => {
+    const { serve, fleet, clock, world, started } = await fleetOf({
+      backends: [{ models: ['a', 'c'] }, { models: ['b'] }],
+      returnTo: 'a',
+    })
+    await serve('c', 'gpu0')
+    await clock.pass(15_000)
+    await serve('b', 'gpu1')
+    await clock.pass(15_000)
+    expect(fleet.status()[0]?.state).toBe('idle.scalingDown')
+    fleet.stop({ model: 'b' })
+    world.finishStop('gpu0')
+    await clock.pass(1)
+    expect(started()).toEqual(['c on gpu0', 'b on gpu1', 'a on gpu0'])
+  })
+
   it('does not load it when an operator stopped the other one, also while that was idled out', async () => {
     const { serve, fleet, clock, world, started, states } = await fleetOf({ returnTo: 'a' })
     await serve('b')
