@@ -37,10 +37,15 @@ export type Choice =
 /** What a request in flight or waiting is presumed to take, ms; only compared, never waited for. */
 const requestMs = 1_000
 
+/** It heads for its model only once it is given GPUs that others hold. */
+export function isInLine({ cold, roomMs }: BackendView): boolean {
+  return cold && roomMs > 0
+}
+
 /**
  * Which backend a model goes to: the one that has it (one that serves it already, the least busy), else
- * a cold one that may and has its GPUs, else the one where it costs least. Pure; ties go to the first
- * in configuration.
+ * a cold one that may and has its GPUs, else the one where it costs least; but where it is in line for
+ * GPUs already, only one that nobody uses is better. Pure; ties go to the first in configuration.
  */
 export function chooseBackend(model: string, backends: readonly BackendView[]): Choice {
   const mayServe = backends.filter((each) => each.models?.includes(model) ?? true)
@@ -52,13 +57,21 @@ export function chooseBackend(model: string, backends: readonly BackendView[]): 
 
   const having = willing.filter((each) => each.heading === model)
   const serving = having.filter(({ open }) => open)
-  const best = least(serving.length > 0 ? serving : having, ({ load }) => load)
+  const coming = having.filter((each) => !isInLine(each))
+  const best = least(serving.length > 0 ? serving : coming, ({ load }) => load)
   if (best) return { chosen: best, because: 'has it' }
   const ready = willing.filter(({ cold, roomMs }) => cold && roomMs === 0)
   const cold = least(ready, ({ load }) => load)
   if (cold) return { chosen: cold, because: 'cold' }
   const able = willing.filter((each) => turnCostMs(model, each, backends) < Infinity)
-  const cheapest = least(able, (each) => turnCostMs(model, each, backends))
+  const inLine = least(
+    having.filter((each) => able.includes(each)),
+    ({ load }) => load,
+  )
+  const unused = able.filter(({ load, roomMs }) => load === 0 && roomMs === 0)
+  const among = inLine ? [inLine, ...unused] : able
+  const cheapest = least(among, (each) => turnCostMs(model, each, backends))
+  if (cheapest && cheapest === inLine) return { chosen: inLine, because: 'has it' }
   return cheapest
     ? { chosen: cheapest, because: cheapest.cold ? 'needs room' : 'would switch' }
     : { chosen: undefined, because: 'pinned' }

@@ -28,6 +28,7 @@ export {
 export {
   chooseBackend,
   chooseCopy,
+  isInLine,
   turnCostMs,
   type BackendView,
   type Choice,

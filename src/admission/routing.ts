@@ -2,13 +2,14 @@ import {
   chooseBackend,
   chooseCopy,
   crowdedAt,
+  isInLine,
   turnCostMs,
   type BackendDefinition,
   type BackendFact,
   type BackendView,
 } from '../../machines/index.ts'
 import type { ChillError } from '../errors/index.ts'
-import { heading, viewOf, type BackendActor, type PoolContext } from './backends.ts'
+import { viewOf, type BackendActor, type PoolContext } from './backends.ts'
 import type { Clock } from './clock.ts'
 import type { Gate } from './gate.ts'
 import { gpuWaitOf, type GpuWait } from './gpu-wait.ts'
@@ -63,13 +64,17 @@ export function createRouting(options: RoutingOptions) {
       all.map((view) => Object.assign(view, { pinned: false, roomMs: Math.min(view.roomMs, 1) })),
     )
     if (chosen && whenPinned === 'wait') return gates.get(chosen.name)!
+    throw behindPins(model, all)
+  }
+
+  function behindPins(model: string, all: readonly BackendView[]): ChillError {
     const able = all.filter(({ models }) => models?.includes(model) ?? true)
-    throw modelPinned(model, [...new Set(able.flatMap(pinnedBefore))])
+    return modelPinned(model, [...new Set(able.flatMap(pinnedBefore))])
   }
 
   /** The models that keep others off the backend, or off the GPUs that it needs. */
-  function pinnedBefore({ name, heading: its }: BackendView): readonly string[] {
-    if (its !== undefined) return [its]
+  function pinnedBefore({ name, heading: its, cold }: BackendView): readonly string[] {
+    if (its !== undefined && !cold) return [its]
     const pool = definitions.find((each) => each.name === name)?.pool
     const members = pool && pools()[pool.name]?.members
     return Object.values(members ?? {}).flatMap((each) => (each.pinned && each.model) || [])
@@ -89,9 +94,10 @@ export function createRouting(options: RoutingOptions) {
     const willing = views().map((view) =>
       Object.assign(view, { held: false, pinned: false, failing: () => false }),
     )
-    const { chosen } = chooseBackend(model, willing)
-    if (!chosen) throw noBackendMayServe(model)
-    return chosen.name
+    const { chosen, because } = chooseBackend(model, willing)
+    if (chosen) return chosen.name
+    // A switch takes the place of a pinned model; the GPUs of one on another backend it does not take.
+    throw because === 'pinned' ? behindPins(model, willing) : noBackendMayServe(model)
   }
 
   /** The open gate of the model with the least to do; the warm path asks nothing else. */
@@ -175,14 +181,15 @@ export function createRouting(options: RoutingOptions) {
   function rebalance(): void {
     if (gates.size < 2) return
     for (const gate of gates.values()) {
-      const snapshot = backends.get(gate.backend)?.getSnapshot()
       for (const { model } of gate.waiting()) {
-        if (snapshot && heading(snapshot) === model) continue
         const all = views()
+        const here = all.find(({ name }) => name === gate.backend)!
+        if (here.heading === model && !isInLine(here)) continue
         const { chosen, because } = chooseBackend(model, all)
         if (!chosen || chosen.name === gate.backend || because === 'needs room') continue
+        // From one line for GPUs to another nothing is won.
+        if (here.heading === model && isInLine(chosen)) continue
         if (because === 'would switch') {
-          const here = all.find(({ name }) => name === gate.backend)!
           // Where they would go everybody else must be done, or two backends would send them to and fro.
           const isBetter = turnCostMs(model, chosen, all) < turnCostMs(model, here, all)
           if (chosen.load > 0 || !isBetter) continue

@@ -124,7 +124,7 @@ export class AutomaticRun {
     })
     const { world } = this
     world.gpusOf = (backend) =>
-      options.backends?.find(({ name }) => name === backend)?.pool?.gpus ?? 1
+      options.backends?.find(({ name }) => name === backend)?.pool?.gpus ?? 0
     for (const { gpus } of options.pools ?? []) world.gpus = gpus
   }
 

@@ -126,6 +126,25 @@ describe('backends that share GPUs', () => {
     expect(second.outcome).toBe('done')
   })
 
+  it('are not waited for any more, nor by an operator’s start, once what holds them is pinned', async () => {
+    const run = newRun({ gpus: 1, needs: [1, 1] })
+    const long = run.send('a', 100_000)
+    await run.clock.pass(usual.loadMs + 1)
+    const second = run.send('b', 1_000)
+    await run.clock.pass(1_000)
+    expect(second.outcome).toBe('waiting')
+    run.admission.pin({ model: 'a', pinned: true })
+    await run.clock.pass(1)
+    expect(second.error).toMatchObject({ code: 'model_pinned' })
+    expect(String(second.error)).toContain('a is pinned')
+    expect(() => run.admission.switchTo('b')).toThrow(/a is pinned/)
+    run.admission.pin({ model: 'a', pinned: false })
+    run.admission.switchTo('b')
+    await run.clock.pass(100_000 + usual.unloadMs)
+    expect(long.outcome).toBe('done')
+    expect(stateOf(run, 'gpu1')).toBe('scalingUp')
+  })
+
   it('all come up in turn when several wake at once, the big one too', async () => {
     const run = newRun({ gpus: 2, needs: [1, 1, 2, 2] })
     const all = ['c', 'a', 'd', 'b'].map((model) => run.send(model, 1_000))
@@ -242,6 +261,44 @@ describe('a model that one backend cannot keep up with', () => {
     await run.clock.pass(250_000)
     expect(stateOf(run, 'gpu1')).toBe('ready.quiet')
     expect(stateOf(run, 'gpu2')).toBe('cold')
+  })
+})
+
+describe('a request that could be served without GPUs of a pool', () => {
+  const besides = (): PoolRun => ({
+    models: ['a', 'b', 'c'],
+    backends: [
+      { name: 'gpu0', models: ['a'], pool: { name: 'main', gpus: 1 } },
+      { name: 'gpu1', models: ['c'], pool: { name: 'main', gpus: 1 } },
+      { name: 'own', models: ['b', 'c'] },
+    ],
+    gpus: 1,
+  })
+
+  it('goes to the backend that is free, not to the one that is to keep the model warm once it has GPUs', async () => {
+    const run = newRun(besides())
+    const a = run.send('a', 200_000)
+    await run.clock.pass(usual.loadMs + 1)
+    run.admission.keepWarm([{ id: '1', model: 'c', backend: 'gpu1', because: 'kept warm' }])
+    await run.clock.pass(1)
+    const c = run.send('c', 1_000)
+    await run.clock.pass(usual.loadMs + 2_000)
+    expect(a.outcome).toBe('leased')
+    expect(c).toMatchObject({ outcome: 'done', waitedMs: usual.loadMs })
+  })
+
+  it('goes there also from the line for GPUs, once that has become free', async () => {
+    const run = newRun(besides())
+    const a = run.send('a', 600_000)
+    const b = run.send('b', 5_000)
+    const busy = Array.from({ length: 60 }, () => run.send('b', 1_000))
+    const c = run.send('c', 1_000)
+    await run.clock.pass(1)
+    expect(run.admission.status()[1]?.waiting).toMatchObject([{ model: 'c' }])
+    await run.clock.pass(usual.loadMs + 100_000)
+    expect([...busy, b].every(({ outcome }) => outcome === 'done')).toBe(true)
+    expect(a.outcome).toBe('leased')
+    expect(c.outcome).toBe('done')
   })
 })
 
