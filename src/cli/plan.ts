@@ -1,7 +1,14 @@
 import type { CAC } from 'cac'
 import { catalogueModel, validateManifests, type CatalogueModel } from '../catalogue/index.ts'
 import { loadSettings, parseDuration, type Settings } from '../config/index.ts'
-import { loadTimes, plan, TraceError, type PlannedModel, type Trace } from '../planning/index.ts'
+import {
+  loadTimes,
+  plan,
+  TraceError,
+  type PlannedModel,
+  type PlanOptions,
+  type Trace,
+} from '../planning/index.ts'
 import { CommandFailed, UsageError } from './failure.ts'
 import { planInWords } from './plan/in-words.ts'
 import { readTraceFile } from './plan/trace-file.ts'
@@ -70,8 +77,7 @@ async function runPlan(options: Options, terminal: Terminal): Promise<number> {
   const settings = settingsOf(options, terminal)
   const known = await modelsOf(settings)
   const trace = await readTraceFile(options['trace'], {
-    servedName: (name) =>
-      known.find((model) => model.name === name || model.aliases.includes(name))?.name,
+    servedName: (name) => named(name, known)?.name,
     knownModels: known.map(({ name }) => name),
     msPerToken,
   }).catch((error: unknown) => {
@@ -84,6 +90,8 @@ async function runPlan(options: Options, terminal: Terminal): Promise<number> {
     timeZone,
     models,
     loadingWeight: settings.loadingWeight,
+    settings: inForce(settings),
+    keepWarm: keptWarm(settings, known),
     gpuWeight,
     present: {
       switchPolicy: settings.switchPolicy,
@@ -102,6 +110,23 @@ async function runPlan(options: Options, terminal: Terminal): Promise<number> {
   const told = { trace, models, plan: result, weights: { ...settings, gpuWeight } }
   terminal.print(options['json'] === true ? inJson(told) : planInWords(told))
   return 0
+}
+
+/** What is not tried is played as it is. */
+function inForce({ maxResidencyMs, minIdleReplicas, pinned }: Settings): PlanOptions['settings'] {
+  return { maxResidencyMs, minIdleReplicas, pinned }
+}
+
+function keptWarm(settings: Settings, known: readonly CatalogueModel[]): PlanOptions['keepWarm'] {
+  const own = settings.backends.flatMap(({ keepWarm }) => keepWarm)
+  return [...own, ...settings.keepWarm].map((window) => ({
+    ...window,
+    model: named(window.model, known)?.name ?? window.model,
+  }))
+}
+
+function named(name: string, known: readonly CatalogueModel[]): CatalogueModel | undefined {
+  return known.find((model) => model.name === name || model.aliases.includes(name))
 }
 
 function settingsOf(options: Options, { env }: Terminal): Settings {
@@ -158,7 +183,7 @@ function givenLoads(
   return new Map(
     given.map((word): [string, number] => {
       const [, name = '', seconds = ''] = /^(.+)=([\d.]+)$/.exec(word) ?? []
-      const model = known.find((each) => each.name === name || each.aliases.includes(name))
+      const model = named(name, known)
       if (!model || !(Number(seconds) >= 0)) {
         const names = known.map((each) => each.name).join(', ')
         throw new UsageError(

@@ -5,7 +5,7 @@ import {
   type Model,
   type SwitchPolicyName,
 } from '../../machines/index.ts'
-import { createAdmission, type Lease } from '../admission/index.ts'
+import { createAdmission, type Lease, type WarmWish } from '../admission/index.ts'
 import { BusyTime } from './busy-time.ts'
 import { fixedCatalogue } from './catalogue.ts'
 import { PlannedClock } from './clock.ts'
@@ -104,7 +104,7 @@ export async function simulate(workload: Workload, policy: SwitchPolicyName): Pr
       waitDeadlineMs: farMs,
       drainDeadlineMs: farMs,
       maxWaitMs,
-      whenPinned: 'refuse',
+      whenPinned: 'wait',
     },
     onTransition: ({ to }) => {
       if (to === 'switchingModel.unloading') switches++
@@ -137,11 +137,18 @@ export async function simulate(workload: Workload, policy: SwitchPolicyName): Pr
       .then((lease) => take(arrival, lease))
   }
 
-  for (const { model, fromMs, untilMs } of workload.warm ?? []) {
-    const id = `${model} ${fromMs}`
+  const open = new Map<string, WarmWish>()
+  for (const [index, { model, fromMs, untilMs }] of (workload.warm ?? []).entries()) {
+    const id = `${index} ${model}`
     const wish = { id, model, backend: undefined, because: 'kept warm' }
-    clock.setTimeout(() => admission.keepWarm([wish]), fromMs)
-    clock.setTimeout(() => admission.keepWarm([]), untilMs)
+    clock.setTimeout(() => {
+      open.set(id, wish)
+      admission.keepWarm([...open.values()])
+    }, fromMs)
+    clock.setTimeout(() => {
+      open.delete(id)
+      admission.keepWarm([...open.values()])
+    }, untilMs)
   }
   for (const arrival of workload.arrivals) {
     await clock.pass(begin + arrival.at - clock.now())

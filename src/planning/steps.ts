@@ -37,7 +37,8 @@ export function stepsFor(ground: Ground, { present, timeZone }: StepOptions): St
     },
     {
       setting: 'keepWarm',
-      shown: ({ keepWarm }) => (keepWarm ? windowText(keepWarm) : 'none'),
+      shown: ({ keepWarm }) =>
+        windowsText([...(ground.keepWarm ?? []), ...(keepWarm ? [keepWarm] : [])]),
       options: windows(ground, asked.slice(0, warmAtMost), timeZone).map(
         (keepWarm) => (before) => ({ ...before, keepWarm }),
       ),
@@ -95,6 +96,12 @@ function backendCounts(present: number, models: number): number[] {
 }
 
 /** As it stands in the file. */
-function windowText({ model, cron, for: length, timeZone }: WarmWindow): string {
-  return `[{ model: ${model}, cron: ${cron}, for: ${length}, timeZone: ${timeZone} }]`
+function windowsText(windows: readonly WarmWindow[]): string {
+  if (windows.length === 0) return 'none'
+  const entries = windows.map((window) =>
+    Object.entries(window).flatMap(([key, value]) =>
+      value === undefined ? [] : `${key}: ${value}`,
+    ),
+  )
+  return `[${entries.map((fields) => `{ ${fields.join(', ')} }`).join(', ')}]`
 }

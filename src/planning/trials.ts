@@ -1,4 +1,4 @@
-import type { Model, SwitchPolicyName } from '../../machines/index.ts'
+import type { BackendSettings, Model, SwitchPolicyName } from '../../machines/index.ts'
 import type { WarmWindow } from '../config/index.ts'
 import { openTimes } from './warm-windows.ts'
 import { simulate, type Arrival, type Outcome, type Workload } from './simulation.ts'
@@ -18,7 +18,7 @@ export interface Choices {
   readonly backends: number
   /** By model, where it is not the manifest's or the setting's. */
   readonly idleTimeoutMs: Readonly<Record<string, number>>
-  /** A model that is kept warm, beside what the settings have. */
+  /** A model that is kept warm, beside those of the ground. */
   readonly keepWarm?: WarmWindow
 }
 
@@ -54,6 +54,10 @@ export interface Ground {
   readonly untilMs: number
   /** Unix time of the begin, ms; undefined where the trace does not say. */
   readonly beganAt: number | undefined
+  /** Over the defaults: what is in force and not tried. */
+  readonly settings?: Partial<BackendSettings>
+  /** Windows that are in force. */
+  readonly keepWarm?: readonly WarmWindow[]
   /** Seconds of waiting that a second of loading is worth. */
   readonly loadingWeight: number
   /** Seconds of waiting that a second of a GPU that is held and does nothing is worth. */
@@ -89,8 +93,9 @@ export async function tryOut(ground: Ground, choices: Choices): Promise<Trial> {
 }
 
 function workloadOf(ground: Ground, choices: Choices): Workload {
-  const { arrivals, models, untilMs, beganAt } = ground
+  const { arrivals, models, untilMs, beganAt, loadingWeight } = ground
   const { maxWaitMs, minResidencyMs, backends, idleTimeoutMs, keepWarm } = choices
+  const windows = [...(ground.keepWarm ?? []), ...(keepWarm ? [keepWarm] : [])]
   return {
     name: 'trace',
     loadMs: Object.fromEntries(models.map(({ facts, load }) => [facts.name, load.ms])),
@@ -100,11 +105,11 @@ function workloadOf(ground: Ground, choices: Choices): Workload {
     arrivals,
     untilMs,
     backends,
-    settings: { maxWaitMs, minResidencyMs },
+    settings: { loadingWeight, ...ground.settings, maxWaitMs, minResidencyMs },
     warm:
-      keepWarm === undefined || beganAt === undefined
+      beganAt === undefined
         ? []
-        : openTimes(keepWarm, { beganAt }, untilMs),
+        : windows.flatMap((window) => openTimes(window, { beganAt }, untilMs)),
     models: Object.fromEntries(
       models.map(({ facts, maxInFlight }) => {
         const own = idleTimeoutMs[facts.name] ?? facts.idleTimeoutMs

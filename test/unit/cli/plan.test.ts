@@ -63,6 +63,20 @@ describe('vllm-chill plan', () => {
     expect(told.cutShort).toBe(true)
   })
 
+  it('plays under what a configuration says is in force, with names and aliases', async () => {
+    const config = join(mkdtempSync(join(tmpdir(), 'plan-')), 'vllm-chill.yaml')
+    const keepWarm = [{ model: 'qwen3-coder', cron: '0 7 * * 1', for: '10h', timeZone: 'UTC' }]
+    const pinned = ['qwen3-coder-30b-fp8']
+    writeFileSync(config, JSON.stringify({ models, keepWarm, pinned, loadingWeight: 3 }))
+    const { code, printed } = await planning(
+      ['--trace', traceOf(...requests), '--config', config],
+      ['--time-limit', '1ms', '--json'],
+    )
+    expect(code).toBe(0)
+    const { present } = JSON.parse(printed) as { present: { loads: number } }
+    expect(present.loads).toBe(1)
+  })
+
   it('says what is wrong with a trace, and where', async () => {
     const wrong = traceOf(requests[0]!, { at: 1, model: 'gpt-4', durationMs: 1 })
     const { code, said } = await planning('--trace', wrong, '--models', models)

@@ -129,6 +129,46 @@ describe('a plan', () => {
     expect(suggested.loads).toBe(1)
   })
 
+  it('plays under the settings that are in force and that it does not try', async () => {
+    const arrivals = inTurn(600, second, 'a', 'a', 'b')
+    const played = async (more: Partial<PlanOptions>) =>
+      (await planOf({ arrivals, models, limitMs: -1, ...more })).present
+    const usual = await played({})
+    const patientOnly = await played({ loadingWeight: 1_000 })
+    expect(patientOnly.loads).toBeLessThan(usual.loads)
+    const pinned = await played({ settings: { pinned: ['a'] } })
+    expect(pinned.loads).toBe(1)
+  })
+
+  it('plays with the windows that are in force, also where they overlap', async () => {
+    const { present, suggestions } = await planOf({
+      arrivals: inTurn(24, 20 * minute, 'a', 'b'),
+      models: [model('a', minute), model('b', minute)],
+      beganAt: Date.parse('2026-03-02T09:30:00+01:00'),
+      keepWarm: [
+        { model: 'a', cron: '0 9 * * *', for: '9h', timeZone: 'Europe/Berlin' },
+        { model: 'b', cron: '0 9 * * *', for: '3h', timeZone: 'Europe/Berlin' },
+      ],
+      present: {
+        switchPolicy: 'fair',
+        maxWaitMs: minute,
+        minResidencyMs: 0,
+        backends: 2,
+        idleTimeoutMs: {},
+      },
+    })
+    // Each once, and b again for each of its requests after noon.
+    expect(present.byModel['a']).toMatchObject({ requests: 12, p50Ms: 0 })
+    expect(present.loads).toBe(2 + 8)
+    // What is suggested stands beside them, so that it can be copied.
+    expect(suggestions.find(({ setting }) => setting === 'keepWarm')).toMatchObject({
+      present: expect.stringMatching(/^\[\{ model: a, .*\}, \{ model: b, .*\}\]$/),
+      best: expect.stringMatching(
+        /^\[\{ model: a, .*\}, \{ model: b, .*\}, \{ model: [ab], .*\}\]$/,
+      ),
+    })
+  })
+
   it('ends at its limit with what it has, and tells how far it is', async () => {
     let now = 0
     const told: string[] = []
