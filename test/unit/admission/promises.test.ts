@@ -19,6 +19,7 @@ type Step =
   | { do: 'operator starts' | 'operator stops' | 'operator holds'; backend: number; model: number }
   | { do: 'change' | 'remove' | 'add'; model: number }
   | { do: 'keep warm' | 'keep nothing warm'; model: number }
+  | { do: 'pin' | 'unpin'; model: number }
 
 const index = fc.nat(7)
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -62,6 +63,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       model: index,
     }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({ do: fc.constantFrom('pin', 'unpin'), model: index }),
+  },
 )
 
 interface Sent {
@@ -84,6 +89,7 @@ class Play {
   readonly backends: string[]
   readonly fleet
   readonly wished = new Set<string>()
+  readonly pinned = new Set<string>()
   warm: string | undefined
   readonly violations: string[] = []
   /** Why each backend began its present start. */
@@ -124,7 +130,13 @@ class Play {
       catalogue: this.catalogue,
       clock: this.clock,
       log: silent,
-      onTransition: ({ backend, to, because, model }) => {
+      onTransition: ({ backend, from, to, because, model, target }) => {
+        const makesRoom = because.startsWith('room for')
+        const isWished = target === model || this.wished.has(`${backend}/${target}`)
+        const isTaken = from.endsWith('.draining') && (makesRoom || (target && !isWished))
+        if (to !== from && /unloading|scalingDown/.test(to) && this.pinned.has(model!) && isTaken) {
+          this.violations.push(`${backend}: ${model} is pinned, and goes (${because})`)
+        }
         if (to === 'creatingResources') this.reasons.set(backend, because)
         if (to === 'creatingResources' && because === 'kept warm' && model !== this.warm) {
           this.violations.push(`${backend}: ${model} was kept warm, not ${this.warm}`)
@@ -262,6 +274,12 @@ class Play {
         this.revisions.set(model, revision)
         return this.catalogue.put(model, String(revision))
       }
+      case 'pin':
+      case 'unpin':
+        if (!this.catalogue.models.has(model)) return
+        if (step.do === 'pin') this.pinned.add(model)
+        else this.pinned.delete(model)
+        return this.fleet.pin({ model, pinned: step.do === 'pin' })
       case 'keep nothing warm':
         this.warm = undefined
         return this.fleet.keepWarm([])
