@@ -90,7 +90,7 @@ async function runPlan(options: Options, terminal: Terminal): Promise<number> {
     timeZone,
     models,
     loadingWeight: settings.loadingWeight,
-    settings: inForce(settings),
+    settings: inForce(settings, known),
     keepWarm: keptWarm(settings, known),
     gpuWeight,
     present: {
@@ -113,8 +113,12 @@ async function runPlan(options: Options, terminal: Terminal): Promise<number> {
 }
 
 /** What is not tried is played as it is. */
-function inForce({ maxResidencyMs, minIdleReplicas, pinned }: Settings): PlanOptions['settings'] {
-  return { maxResidencyMs, minIdleReplicas, pinned }
+function inForce(
+  { maxResidencyMs, minIdleReplicas, pinned }: Settings,
+  known: readonly CatalogueModel[],
+): PlanOptions['settings'] {
+  const names = pinned.map((name) => named(name, known)?.name ?? name)
+  return { maxResidencyMs, minIdleReplicas, pinned: names }
 }
 
 function keptWarm(settings: Settings, known: readonly CatalogueModel[]): PlanOptions['keepWarm'] {

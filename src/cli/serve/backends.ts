@@ -18,6 +18,7 @@ const unloadMarginMs = 30_000
 
 /** The backends as the fleet knows them. */
 export function definitionsOf(settings: Settings, catalogue: Catalogue): BackendDefinition[] {
+  const pinned = settings.pinned.map((name) => catalogue.find(name)?.name ?? name)
   return settings.backends.map((backend) => {
     const only = settings.enableModelSwitch ? undefined : onlyModel(backend, settings, catalogue)
     return {
@@ -33,7 +34,7 @@ export function definitionsOf(settings: Settings, catalogue: Catalogue): Backend
         minResidencyMs: settings.minResidencyMs,
         maxResidencyMs: settings.maxResidencyMs,
         loadingWeight: settings.loadingWeight,
-        pinned: settings.pinned,
+        pinned,
         ...(settings.preemptAfterMs !== undefined && { preemptAfterMs: settings.preemptAfterMs }),
         drainDeadlineMs: settings.drainDeadlineMs,
         drainDeadlineAction: settings.drainDeadlineAction,

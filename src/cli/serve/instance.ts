@@ -226,9 +226,10 @@ async function openInspector(settings: Settings, log: Log): Promise<Inspector | 
 }
 
 function warnOfUnknown(settings: Settings, catalogue: Catalogue, log: Log): void {
-  const { backends, preload, defaultModel } = settings
+  const { backends, preload, pinned, defaultModel } = settings
   const served = backends.flatMap(({ models }) => models ?? [])
-  const named = [...windowsOf(settings).map(({ model }) => model), ...preload, defaultModel ?? []]
+  const kept = windowsOf(settings).map(({ model }) => model)
+  const named = [...kept, ...preload, ...pinned, defaultModel ?? []]
   const unknown = [
     ...served.filter((name) => !catalogue.models.has(name)),
     ...named.flat().filter((name) => !catalogue.find(name)),

@@ -77,3 +77,17 @@ async function askSomeModel(program: Program): Promise<void> {
   const answer = await ask(program, model, { messages: saying(said) })
   expect(await contentOf(answer)).toBe(`[${model}] you said: ${said}`)
 }
+
+test('a model is pinned by its alias too, and a name that nothing has is told', async () => {
+  const program = await startProgram({
+    models: { a: { aliases: ['alpha'] }, b: {} },
+    config: { pinned: ['alpha', 'nobody'] },
+  })
+  await program.waitForLog(
+    ({ msg }) => msg === 'model nobody is configured, but no manifest names it yet',
+  )
+  expect((await ask(program, 'a')).status).toBe(200)
+  const refused = await ask(program, 'b')
+  expect(refused.status).toBe(503)
+  expect(await refused.json()).toMatchObject({ error: { code: 'model_pinned' } })
+})

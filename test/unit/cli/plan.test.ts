@@ -66,7 +66,7 @@ describe('vllm-chill plan', () => {
   it('plays under what a configuration says is in force, with names and aliases', async () => {
     const config = join(mkdtempSync(join(tmpdir(), 'plan-')), 'vllm-chill.yaml')
     const keepWarm = [{ model: 'qwen3-coder', cron: '0 7 * * 1', for: '10h', timeZone: 'UTC' }]
-    const pinned = ['qwen3-coder-30b-fp8']
+    const pinned = ['qwen3-coder']
     writeFileSync(config, JSON.stringify({ models, keepWarm, pinned, loadingWeight: 3 }))
     const { code, printed } = await planning(
       ['--trace', traceOf(...requests), '--config', config],
