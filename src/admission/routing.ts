@@ -150,9 +150,15 @@ export function createRouting(options: RoutingOptions) {
 
   function preempt(gate: Gate, model: string, target: string): void {
     const cut = gate.leases.map(({ request: { id, path } }) => ({ id, path }))
-    const what = `${gate.backend}: ${cut.length} request(s) of ${model} are cut for ${target} (preemptAfter)`
+    const isReload = model === target
+    const why = isReload ? 'its reload' : target
+    const what = `${gate.backend}: ${cut.length} request(s) of ${model} are cut for ${why} (preemptAfter)`
     log.warn({ backend: gate.backend, model, target, cut }, what)
-    gate.cut(`somebody has waited preemptAfter for ${target}`)
+    gate.cut(
+      isReload
+        ? `the reload of ${model} has waited preemptAfter`
+        : `somebody has waited preemptAfter for ${target}`,
+    )
   }
 
   /** Whoever waits for a model that a pin keeps out is told so, if that is not to be waited for. */

@@ -175,7 +175,7 @@ export const settingDefinitions = {
   preemptAfter: optional(
     duration,
     'times',
-    'How long requests in flight may hold up a switch before they are cut off. A stream that is cut ends with an error.',
+    'How long requests in flight may hold up a switch, or the reload of a changed model, before they are cut off. A stream that is cut ends with an error.',
     { fallbackText: 'never' },
   ),
   keepWarm: setting(

@@ -413,6 +413,23 @@ describe('admission', () => {
     expect(fleet.status()[0]?.state).toBe('switchingModel.unloading')
   })
 
+  it('cuts what holds up a reload after preemptAfter too, and says what for', async () => {
+    const preempting = { ...defaultBackendSettings, preemptAfterMs: 30_000 }
+    const { ask, fleet, world, clock, catalogue } = await fleetOf({
+      backends: [{ settings: preempting }],
+    })
+    const asked = ask('a')
+    await settled()
+    world.finishStart('gpu0')
+    const lease = await asked
+    const cut: string[] = []
+    lease.onCut = (reason) => void cut.push(reason)
+    catalogue.put('a', '2')
+    await clock.pass(40_000)
+    expect(fleet.status()[0]?.state).toBe('switchingModel.draining')
+    expect(cut).toEqual(['the reload of a has waited preemptAfter'])
+  })
+
   it('waits for what the engine runs beyond its responses before it unloads', async () => {
     const { ask, fleet, world, clock } = await fleetOf()
     const asked = ask('a')
