@@ -123,10 +123,9 @@ function inForce(
 
 function keptWarm(settings: Settings, known: readonly CatalogueModel[]): PlanOptions['keepWarm'] {
   const own = settings.backends.flatMap(({ keepWarm }) => keepWarm)
-  return [...own, ...settings.keepWarm].map((window) => ({
-    ...window,
-    model: named(window.model, known)?.name ?? window.model,
-  }))
+  return [...own, ...settings.keepWarm].map((window) =>
+    Object.assign({}, window, { model: named(window.model, known)?.name ?? window.model }),
+  )
 }
 
 function named(name: string, known: readonly CatalogueModel[]): CatalogueModel | undefined {
