@@ -75,6 +75,13 @@ function readDocument(document: Document, source: string, lines: LineCounter, fo
   checkObject(object, source, locate, found)
 }
 
+/** Of these, problems tell what is wrong, but not what stands there: it may hold a key or a token. */
+const secretFields = new Set<PropertyKey>(['env', 'extraArgs', 'command', 'podTemplate'])
+
+function mayBeSecret([part, field]: readonly PropertyKey[]): boolean {
+  return part === 'spec' ? field === undefined || secretFields.has(field) : part === 'metadata'
+}
+
 /** The line of a field, where there are lines. */
 type Locate = (path: readonly PropertyKey[]) => number | undefined
 
@@ -105,6 +112,7 @@ function checkObject(object: unknown, source: string, locate: Locate, found: Fou
           result.error.issues.filter(({ path }) => path[0] !== 'apiVersion' && path[0] !== 'kind'),
           manifest,
           () => knownFields,
+          mayBeSecret,
         )),
   ]
   for (const fault of faults) {

@@ -11,11 +11,15 @@ export interface Fault {
   readonly message: string
 }
 
-/** One fault per field; `input` is what was validated, `knownFields` what may stand at a place of it. */
+/**
+ * One fault per field; `input` is what was validated, `knownFields` what may stand at a place of it. What
+ * `mayBeSecret` tells may open something, and is not repeated.
+ */
 export function explain(
   issues: readonly Issue[],
   input: unknown,
   knownFields: (path: Path) => readonly string[],
+  mayBeSecret: (path: Path) => boolean = () => false,
 ): Fault[] {
   return issues.flatMap((issue): Fault[] => {
     if (issue.code === 'unrecognized_keys') {
@@ -27,60 +31,64 @@ export function explain(
     const value = valueAt(input, issue.path)
     const field = written(issue.path)
     if (value === undefined) return [{ path: issue.path, message: `${field}: is missing` }]
-    return [{ path: issue.path, message: `${field}: ${whatIsWrong(issue, value)}` }]
+    return [{ path: issue.path, message: `${field}: ${whatIsWrong(issue, value, mayBeSecret(issue.path))}` }]
   })
 }
 
-function whatIsWrong(issue: Issue, value: unknown): string {
-  const given = shown(value)
+function whatIsWrong(issue: Issue, value: unknown, isHidden: boolean): string {
+  const given = isHidden ? '' : `${shown(value)} `
   switch (issue.code) {
     case 'invalid_type':
-      return `${given} is not ${expectedType(issue.expected, value)}`
+      return `${given}is not ${expectedType(issue.expected, value, isHidden)}`
     case 'too_small':
       return issue.origin === 'string' || issue.origin === 'array'
         ? 'must not be empty'
-        : `${given} is too small; at least ${issue.minimum} is allowed`
+        : `${given}is too small; at least ${issue.minimum} is allowed`
     case 'too_big':
-      return `${given} is too large; at most ${issue.maximum} is allowed`
+      return `${given}is too large; at most ${issue.maximum} is allowed`
     case 'invalid_value': {
       const words = issue.values.map(String)
       const allowed = words.map((word) => (word === '' ? '"" (none)' : word)).join(', ')
-      return `${given} is not one of ${allowed}${didYouMean(String(value), words)}`
+      return `${given}is not one of ${allowed}${didYouMean(String(value), words)}`
     }
     case 'invalid_key':
       return `the name ${issue.issues[0]?.message ?? 'is not allowed'}`
     case 'invalid_union':
-      return describeUnion(issue.errors, value)
+      return describeUnion(issue.errors, value, isHidden)
     default:
-      return `${given} ${issue.message}`
+      return `${given}${issue.message}`
   }
 }
 
 /** Of several forms, the one that was meant: where the type fits and something else is wrong. */
-function describeUnion(errors: readonly (readonly Issue[])[], value: unknown): string {
+function describeUnion(
+  errors: readonly (readonly Issue[])[],
+  value: unknown,
+  isHidden: boolean,
+): string {
   const meant = errors.find((issues) =>
     issues.every((issue) => issue.code !== 'invalid_type' || issue.path.length > 0),
   )?.[0]
-  if (meant === undefined) return `${shown(value)} is neither ${errors.map(formOf).join(' nor ')}`
-  const inner = valueAt(value, meant.path)
-  return whatIsWrong(meant, inner)
+  const given = isHidden ? '' : `${shown(value)} `
+  if (meant === undefined) return `${given}is neither ${errors.map(formOf).join(' nor ')}`
+  return whatIsWrong(meant, valueAt(value, meant.path), isHidden)
 }
 
 /** One form of several, by what it finds wrong. */
 function formOf([issue]: readonly Issue[]): string {
   if (issue?.code === 'invalid_value') return issue.values.map(String).join(' or ')
   return issue?.code === 'invalid_type'
-    ? expectedType(issue.expected, undefined)
+    ? expectedType(issue.expected, undefined, true)
     : 'what is allowed'
 }
 
-function expectedType(expected: string, value: unknown): string {
+function expectedType(expected: string, value: unknown, isHidden: boolean): string {
   switch (expected) {
     case 'int':
       return 'a whole number'
     case 'string':
       return typeof value === 'number' || typeof value === 'boolean'
-        ? `text; put it in quotes: "${value}"`
+        ? `text; put it in quotes${isHidden ? '' : `: "${value}"`}`
         : 'text'
     case 'number':
       return typeof value === 'string' && /^[\d.]+$/.test(value)

@@ -3,16 +3,21 @@ const words = 'api[-_]?key|token|secret|password|passwd|credentials?|auth'
 /** Of a field, a variable or a flag: what opens something. */
 const secretName = new RegExp(`(${words})$`, 'i')
 const assignment = new RegExp(`([\\w-]*(?:${words}))=\\S+`, 'gi')
-const flag = new RegExp(`(?<![\\w-])(-[\\w-]*(?:${words}))(\\s+)\\S+`, 'gi')
+const flag = new RegExp(`(?<![\\w-])(-[\\w-]*(?:${words}))(\\s+)\\S+(?:\\s+(?!-)\\S+)*`, 'gi')
+/** In a flag's JSON. */
+const member = new RegExp(`("[\\w-]*(?:${words})"\\s*:\\s*)"[^"]*"`, 'gi')
 const credentialsInUrl = /\/\/[^/\s@]+@/g
 
 /** A part of a manifest as it may be shown. Of variables no value is, as any may open something. */
 export function withoutSecrets(part: unknown, isEnvironment = false): unknown {
   if (typeof part === 'string') return withoutSecretWords(part)
   if (Array.isArray(part)) {
-    return part.map((each, index) =>
-      isSecretFlag(part[index - 1]) ? hidden : withoutSecrets(each, isEnvironment),
-    )
+    let isSecret = false
+    return part.map((each, index) => {
+      // vLLM's `--api-key` takes as many keys as there are up to the next flag.
+      isSecret = isSecretFlag(part[index - 1]) || (isSecret && !isFlag(each))
+      return isSecret ? hidden : withoutSecrets(each, isEnvironment)
+    })
   }
   if (typeof part !== 'object' || part === null) return part
   // A list of variables has them as `name` and `value`, a map by their names.
@@ -26,7 +31,11 @@ export function withoutSecrets(part: unknown, isEnvironment = false): unknown {
 }
 
 function isSecretFlag(word: unknown): boolean {
-  return typeof word === 'string' && /^-[\w-]*$/.test(word) && secretName.test(word)
+  return isFlag(word) && /^-[\w-]*$/.test(word) && secretName.test(word)
+}
+
+function isFlag(word: unknown): word is string {
+  return typeof word === 'string' && word.startsWith('-')
 }
 
 /** A whole command line, or one word of it. */
@@ -34,5 +43,6 @@ function withoutSecretWords(text: string): string {
   return text
     .replaceAll(assignment, `$1=${hidden}`)
     .replaceAll(flag, `$1$2${hidden}`)
+    .replaceAll(member, `$1"${hidden}"`)
     .replaceAll(credentialsInUrl, `//${hidden}@`)
 }
