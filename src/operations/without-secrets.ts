@@ -1,20 +1,15 @@
+import { secretName, withoutSecretWords } from '../telemetry/index.ts'
+
 const hidden = '(not shown)'
-const words = 'api[-_]?key|token|secret|password|passwd|credentials?|auth'
-/** Of a field, a variable or a flag: what opens something. */
-const secretName = new RegExp(`(${words})$`, 'i')
-const assignment = new RegExp(`([\\w-]*(?:${words}))=\\S+`, 'gi')
-const flag = new RegExp(`(?<![\\w-])(-[\\w-]*(?:${words}))(\\s+)\\S+(?:\\s+(?!-)\\S+)*`, 'gi')
-/** In a flag's JSON. */
-const member = new RegExp(`("[\\w-]*(?:${words})"\\s*:\\s*)"[^"]*"`, 'gi')
-const credentialsInUrl = /\/\/[^/\s@]+@/g
+/** vLLM's `--api-key` takes as many keys as there are up to the next flag. */
+const flag = /(?<!\S)(-[\w-]+)(\s+)[^\s-]\S*(?:\s+[^\s-]\S*)*/g
 
 /** A part of a manifest as it may be shown. Of variables no value is, as any may open something. */
 export function withoutSecrets(part: unknown, isEnvironment = false): unknown {
-  if (typeof part === 'string') return withoutSecretWords(part)
+  if (typeof part === 'string') return withoutSecretFlags(withoutSecretWords(part))
   if (Array.isArray(part)) {
     let isSecret = false
     return part.map((each, index) => {
-      // vLLM's `--api-key` takes as many keys as there are up to the next flag.
       isSecret = isSecretFlag(part[index - 1]) || (isSecret && !isFlag(each))
       return isSecret ? hidden : withoutSecrets(each, isEnvironment)
     })
@@ -39,10 +34,8 @@ function isFlag(word: unknown): word is string {
 }
 
 /** A whole command line, or one word of it. */
-function withoutSecretWords(text: string): string {
-  return text
-    .replaceAll(assignment, `$1=${hidden}`)
-    .replaceAll(flag, `$1$2${hidden}`)
-    .replaceAll(member, `$1"${hidden}"`)
-    .replaceAll(credentialsInUrl, `//${hidden}@`)
+function withoutSecretFlags(text: string): string {
+  return text.replaceAll(flag, (all, name: string, blank: string) =>
+    secretName.test(name) ? `${name}${blank}${hidden}` : all,
+  )
 }

@@ -1,6 +1,7 @@
 import { StringDecoder } from 'node:string_decoder'
 import { stripVTControlCharacters } from 'node:util'
 import type { Readable } from 'node:stream'
+import { withoutSecretWords } from '../../telemetry/index.ts'
 
 /** Lines kept of each backend: enough for the end of a Python traceback with its cause. */
 const linesKept = 100
@@ -41,7 +42,7 @@ export class OutputTail {
   }
 
   #keep(piece: string): void {
-    const line = stripVTControlCharacters(shorten(piece)).trimEnd()
+    const line = withoutSecretWords(stripVTControlCharacters(shorten(piece)).trimEnd())
     if (line === '') return
     // A copy at each line: whoever took the tail for a failure keeps the one of that moment.
     this.#lines = [...this.#lines.slice(1 - linesKept), line]

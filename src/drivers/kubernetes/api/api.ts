@@ -1,5 +1,6 @@
 import { StringDecoder } from 'node:string_decoder'
 import type { KubernetesObject, V1Scale, V1SelfSubjectAccessReview } from '@kubernetes/client-node'
+import { withoutSecretWords } from '../../../telemetry/index.ts'
 import type { Connection } from './connection.ts'
 import { ApiFault, notAnApiServer, unreachable } from './fault.ts'
 import { follow, type Follower, type FollowOptions } from './follower.ts'
@@ -370,6 +371,7 @@ function linesOf(log: string): string[] {
     .split(/\r?\n/)
     .map((line) => line.slice(line.lastIndexOf('\r') + 1))
     .filter((line) => line !== '')
+    .map(withoutSecretWords)
 }
 
 /** An object may be of another version of its group than the table's. */

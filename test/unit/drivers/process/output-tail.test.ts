@@ -56,3 +56,8 @@ test('lines that were taken do not change', async () => {
   expect(taken).toEqual(['one'])
   expect(tail.lines).toEqual(['one', 'two'])
 })
+
+test('a key that vLLM repeats is not kept', async () => {
+  const { lines } = await tailOf("non-default args: {'api_key': ['sk-1', 'sk-2'], 'port': 8000}\n")
+  expect(lines).toEqual(["non-default args: {'api_key': '(not shown)', 'port': 8000}"])
+})

@@ -133,10 +133,10 @@ describe('a call', () => {
 
   it('tells the last state of each line of a log', async () => {
     const { api, asked } = await fakeServer((_, answer) =>
-      answer.end('one\r\nLoading 10%\rLoading 99%\n\nthree'),
+      answer.end('one\r\nLoading 10%\rLoading 99%\n\napi_key=sk-1 three'),
     )
     const lines = await api.podLog('vllm-0', { container: 'vllm', tailLines: 20, previous: true })
-    expect(lines).toEqual(['one', 'Loading 99%', 'three'])
+    expect(lines).toEqual(['one', 'Loading 99%', 'api_key=(not shown) three'])
     expect(asked[0]?.url.search).toBe('?container=vllm&tailLines=20&previous=true')
   })
 
