@@ -210,6 +210,8 @@ export function createEventHub({ version, clock, bounds }: HubOptions) {
     /** Says goodbye to whoever listens; nothing is told after it. */
     close(): void {
       closed = true
+      // The last steps have just been told: nobody is to be left with a snapshot from before them.
+      for (const status of watched.status()) if (changed.has(status.name)) show(status)
       stopWatching()
       const goodbye = eventText(clock.now(), { type: 'goodbye' })
       rest()

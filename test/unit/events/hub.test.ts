@@ -301,9 +301,21 @@ describe('a reader that does not read', () => {
     await clock.pass(1_000)
     await expect(slow.read()).rejects.toThrow('the program ends')
     expect(clock.pending).toBe(0)
-    expect(quick.types().slice(-2)).toEqual(['transition', 'goodbye'])
+    expect(quick.types().slice(-3)).toEqual(['transition', 'snapshot', 'goodbye'])
     expect(hub.readers).toBe(0)
     expect(() => hub.open({ follow: true })).toThrow('is stopping')
+  })
+
+  it('is told where each backend was at the end, however soon that comes', async () => {
+    const { hub, backends } = start()
+    const reader = read(hub)
+    await settled()
+    backends[0] = backendStatus({ name: 'gpu0', state: 'idle.scalingDown' })
+    hub.onTransition(step('idle.scalingDown'))
+    hub.close()
+    await reader.ended
+    expect(reader.types().slice(-3)).toEqual(['transition', 'snapshot', 'goodbye'])
+    expect(reader.seen.at(-2)).toMatchObject({ backend: { state: 'idle.scalingDown' } })
   })
 
   it('is one of at most 64', () => {
