@@ -147,6 +147,7 @@ it('everything is reached and done by keyboard', async () => {
   await page.getByRole('dialog').waitFor({ state: 'detached' })
   expect(await focused()).toBe('Unload')
   await page.keyboard.press('Enter')
+  await page.getByRole('dialog', { name: 'Unload a?' }).waitFor()
   await page.keyboard.press('Tab')
   await page.keyboard.press('Enter')
   await program.untilBackend(({ state }) => state === 'cold')

@@ -30,6 +30,7 @@ it('the chart of the machine lights the state that the backend is in, through a 
 it('the last transitions are listed with event, guard and time, also those of before', async () => {
   const program = await startProgram({ models: { a: {}, b: {} } })
   await ask(program, 'a')
+  await program.untilBackend(({ state }) => state === 'ready.quiet')
   await ask(program, 'b')
   const page = await openLive(program)
   const list = page.getByRole('region', { name: 'Last transitions' }).getByRole('listitem')

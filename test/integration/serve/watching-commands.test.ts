@@ -18,7 +18,8 @@ async function freePort(): Promise<number> {
 }
 
 test('status --watch sees a switch through, a table for each change, without escape codes', async () => {
-  const program = await startProgram()
+  // Each state lasts for longer than the pause between two tables.
+  const program = await startProgram({ simulate: '--load-time 600ms --slow-stop 600ms' })
   const watch = start('status', '--watch', '--url', program.url)
   await watch.prints(/vllm +cold/)
   await ask(program, 'a')

@@ -112,7 +112,10 @@ describe('a manifest that is shown', () => {
       { extraArgs: ['--api-key', 'x', 'x', '--seed', '1', '--load', '{"api_key": "x", "n": 1}'] },
       { extraArgs: ['--api-key', '?', '?', '--seed', '1', '--load', '{"api_key": "?", "n": 1}'] },
     ],
-    [{ command: 'vllm serve --api-key x x --port 1' }, { command: 'vllm serve --api-key ? --port 1' }],
+    [
+      { command: 'vllm serve --api-key x x --port 1' },
+      { command: 'vllm serve --api-key ? --port 1' },
+    ],
     [
       { command: 'env HF_TOKEN=x vllm serve --api-key x --port 1' },
       { command: 'env HF_TOKEN=? vllm serve --api-key ? --port 1' },
