@@ -31,7 +31,12 @@ export function explain(
     const value = valueAt(input, issue.path)
     const field = written(issue.path)
     if (value === undefined) return [{ path: issue.path, message: `${field}: is missing` }]
-    return [{ path: issue.path, message: `${field}: ${whatIsWrong(issue, value, mayBeSecret(issue.path))}` }]
+    return [
+      {
+        path: issue.path,
+        message: `${field}: ${whatIsWrong(issue, value, mayBeSecret(issue.path))}`,
+      },
+    ]
   })
 }
 
