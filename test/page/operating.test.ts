@@ -98,8 +98,10 @@ it('requests are listed, one that waits is refused and one in flight cut', async
 it('a refusal of the program is shown in its words', async () => {
   const program = await startProgram({ models: { a: {} } })
   const page = await openLive(program, { mayComplain: /status of 404|ERR_FAILED/ })
-  await program.models.remove('a')
+  // The page goes on showing the model that is gone.
   await page.route('**/proxy/models', (route) => route.abort())
+  await program.models.remove('a')
+  await program.waitForLog(({ msg }) => msg === 'model removed')
   await button(modelRow(page, 'a'), 'Load').click()
   await page.getByText(/No model "a"/).waitFor()
 })
