@@ -122,7 +122,7 @@ describe.skipIf(findBinaries() === undefined)('an existing Deployment', () => {
     expect(image).toMatchObject({ code: 'model_failed' })
     expect(image.message).toContain('it runs the image theirs/vllm:1, the model wants other:2')
     expect((await refusalOf(await ask(program, 'c'))).message).toContain('does not read DTYPE')
-    expect(await program.backend()).toMatchObject({ state: 'ready.quiet', model: 'a' })
+    await program.untilBackend(({ state, model }) => state === 'ready.quiet' && model === 'a')
     const switched = await program.operate('models/switch', { model_id: 'b' })
     expect(switched.status).toBe(400)
   })
