@@ -2,6 +2,13 @@
 export class CommandFailed extends Error {
   override readonly name = 'CommandFailed'
   readonly exitCode = 1
+  /** What `--json` prints of it, beside the sentence on standard error. */
+  readonly told: object | undefined
+
+  constructor(message: string, { told, ...options }: ErrorOptions & { told?: object } = {}) {
+    super(message, options)
+    this.told = told
+  }
 }
 
 /** Somebody did not want to wait for its end: the exit code that goes with the signal. */

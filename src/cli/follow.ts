@@ -40,12 +40,15 @@ export async function follow(
     for (;;) {
       const status = await instance.status()
       const failure = failuresOf(status, goal.model).find(({ at }) => !known.has(at))
-      if (failure) throw new CommandFailed(failureLines(failure).map(plain).join('\n'))
+      if (failure)
+        throw new CommandFailed(failureLines(failure).map(plain).join('\n'), { told: status })
       if (goal.reached(status.backends)) return status
-      if (status.shuttingDown) throw new CommandFailed('vllm-chill is shutting down.')
+      if (status.shuttingDown)
+        throw new CommandFailed('vllm-chill is shutting down.', { told: status })
       const concerned = status.backends.filter((backend) => goal.concerns(backend))
       inVain = concerned.length === 0 && status.backends.every(isAtRest) ? inVain + 1 : 0
-      if (inVain === lookedInVain) throw new CommandFailed(whyInVain(goal, status))
+      if (inVain === lookedInVain)
+        throw new CommandFailed(whyInVain(goal, status), { told: status })
       tell.now(concerned)
       await terminal.pause(pollMs, signal)
       if (signal.aborted) throw new Interrupted(onlyWatching, Number(signal.reason))

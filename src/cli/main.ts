@@ -1,6 +1,6 @@
 import { commands, createCommandLine } from './commands.ts'
 import { complaintAbout } from './command-line.ts'
-import { UsageError } from './failure.ts'
+import { CommandFailed, UsageError } from './failure.ts'
 import { endQuietlyWhenOutputCloses, processTerminal, type Terminal } from './terminal.ts'
 import { version } from './version.ts'
 import { keepYoungMemorySmall } from './young-memory.ts'
@@ -11,6 +11,9 @@ export async function main(argv: readonly string[], terminal = processTerminal):
   try {
     return await run([...argv], terminal)
   } catch (error) {
+    if (error instanceof CommandFailed && error.told && argv.includes('--json')) {
+      terminal.print(JSON.stringify(error.told, null, 2))
+    }
     return complain(error, argv[2], terminal)
   }
 }

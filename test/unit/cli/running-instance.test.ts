@@ -126,6 +126,15 @@ describe('switch', () => {
     expect(said).toContain('| CUDA out of memory')
   })
 
+  it('a failed start is told in JSON as well', async () => {
+    const failed = { ...failure, at: '2026-11-24T05:00:09.000Z' }
+    const fleet = movingFleet([backendStatus({ failures: [failed] })])
+    const { url } = await serveOperations({ fleet })
+    const { code, printed } = await run(url, ['switch', 'deepseek', '--json'])
+    expect(code).toBe(1)
+    expect(JSON.parse(printed).backends[0].failures).toMatchObject([{ reason: 'exited' }])
+  })
+
   it('an unknown model is told the known ones', async () => {
     const { url } = await serveOperations()
     const { code, said } = await run(url, ['switch', '42'])
