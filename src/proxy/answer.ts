@@ -113,6 +113,8 @@ export class Answer {
       const length = Buffer.byteLength(body)
       this.bytes += length
       const ours = ['content-length', String(length), ...this.#ours()]
+      // A head that Node refused to write has left its reason behind.
+      res.statusMessage = ''
       res.writeHead(error.status, [...errorHeaders(error), ...extra, ...ours])
       res.end(body)
     }

@@ -78,7 +78,13 @@ export class ResponseWriter {
     this.#scheduled = false
     if (this.#text !== '') this.flush()
     // Node keeps a head for the first bytes; a backend that thinks for a while must not hide it.
-    else if (!this.#res.writableEnded) this.#res.flushHeaders()
+    else if (!this.#res.writableEnded) this.#flushHead()
+  }
+
+  /** Not `flushHeaders`, which would write latin1 as UTF-8. */
+  #flushHead(): void {
+    this.#res.write('', 'latin1')
+    this.#res.socket?.uncork()
   }
 
   #writeAsItIs(bytes: Buffer): boolean {

@@ -394,6 +394,33 @@ describe('forwarding', () => {
     expect(socket.text()).not.toMatch(/\r\n0\r\n\r\n$/)
   })
 
+  it('refuses an answer whose reason may not be written', async () => {
+    const at = await start(
+      (req) => void req.socket.end('HTTP/1.1 200 O\0K\r\ncontent-length: 0\r\n\r\n'),
+    )
+    const response = await post(`${at.url}${chat}`, hello)
+    expect(response.status).toBe(502)
+    await response.arrayBuffer()
+    expect(at.admission.leases.size).toBe(0)
+  })
+
+  it('keeps the bytes of a header when its body is late', async () => {
+    const at = await start(({ socket }) => {
+      // Not through Node's own answer, whose `flushHeaders` writes latin1 as UTF-8.
+      const head = 'HTTP/1.1 200 OK\r\nx-name: caf\u00e9\r\ncontent-length: 4\r\n\r\n'
+      socket.write(head, 'latin1')
+      at.once('head seen', () => socket.write('late'))
+    })
+    const socket = rawConnection(at.port)
+    const body = JSON.stringify(hello)
+    socket.on('data', () => at.emit('head seen'))
+    socket.write(
+      `POST ${chat} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+    )
+    await once(socket, 'close')
+    expect(socket.text()).toContain('x-name: caf\u00e9\r\n')
+  })
+
   it.each(['HTTP/1.1', 'HTTP/1.0'])(
     'never lets a cut answer look whole to an %s client',
     async (version) => {
