@@ -1,16 +1,9 @@
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { ask, contentOf, stream } from './conversation.ts'
-import { startProgram, startServing } from './program.ts'
+import { threeOnTwoGpus as pool } from './mixed-traffic.ts'
+import { newFolder, startProgram, startServing } from './program.ts'
 
-const pool = {
-  gpuPools: { main: { gpus: 2 } },
-  backends: ['a', 'b', 'c'].map((model) => ({
-    name: `of-${model}`,
-    pool: 'main',
-    models: [model],
-  })),
-}
 const models = { a: {}, b: {}, c: {} }
 const loads = '--load-time 150ms --itl 10ms'
 
@@ -71,9 +64,10 @@ test('mixed traffic on a pool loses nothing, and no GPU holds two', async () => 
 
 test('the example of a pool runs as it says', async () => {
   const file = fileURLToPath(new URL('../../../examples/pool/vllm-chill.yaml', import.meta.url))
+  const folder = await newFolder()
   const program = await startServing(
-    ['--config', file, '--port', '0', '--log-format', 'json', '--state-dir', '/tmp/pool-example'],
-    { HOME: '/tmp' },
+    ['--config', file, '--port', '0', '--log-format', 'json', '--state-dir', folder],
+    { HOME: folder },
   )
   expect((await program.status()).backends.map(({ name, pool: its }) => [name, its?.gpus])).toEqual(
     [

@@ -197,7 +197,7 @@ function startsIn(lines: readonly LogLine[]): { model: string; pid: number }[] {
   return starts.map(({ model, pid }) => ({ model, pid }))
 }
 
-async function newFolder(): Promise<string> {
+export async function newFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'serve-'))
   onTestFinished(() => rm(folder, { recursive: true, force: true, maxRetries: 5 }))
   return folder
