@@ -22,6 +22,9 @@ useBrowser()
 const isWanted = process.env['PICTURES'] === '1'
 const folder = join(import.meta.dirname, '../../docs/pictures')
 
+/** Nothing glides or flashes, so that what is there is there at once. */
+const still = { reducedMotion: 'reduce' } as const
+
 const qwen = 'qwen3-coder-30b-fp8'
 const deepseek = 'deepseek-r1-fp8'
 const llama = 'llama-3.3-70b-fp8'
@@ -49,13 +52,19 @@ it('shows a busy day in both themes, on a desk and on a phone', { timeout: 240_0
   busy.push(...[1, 2].map(() => ask(program, deepseek)))
 
   for (const colorScheme of ['light', 'dark'] as const) {
-    const page = await openLive(program, { colorScheme, viewport: { width: 1280, height: 1180 } })
+    const viewport = { width: 1280, height: 1180 }
+    const page = await openLive(program, { colorScheme, viewport, ...still })
     await isComplete(page)
     await keep(`page-${colorScheme}`, await page.screenshot())
     await page.close()
   }
   const phone = { width: 390, height: 844 }
-  const page = await openLive(program, { viewport: phone, deviceScaleFactor: 2, isMobile: true })
+  const page = await openLive(program, {
+    viewport: phone,
+    deviceScaleFactor: 2,
+    isMobile: true,
+    ...still,
+  })
   await isComplete(page)
   await keep('phone', await page.screenshot())
 
@@ -88,7 +97,9 @@ async function isComplete(page: Page): Promise<void> {
     .waitFor()
   await page.locator('.track .bar').first().waitFor({ state: 'attached' })
   await page.getByText(/serving \d+ %/).waitFor()
-  await page.evaluate('new Promise((resolve) => setTimeout(resolve, 900))')
+  await page.evaluate(
+    'Promise.allSettled(document.getAnimations().map(({ finished }) => finished))',
+  )
 }
 
 async function keep(name: string, picture: Buffer): Promise<void> {

@@ -24,9 +24,10 @@ test('a start that vLLM refuses is told with its reason, as soon as the process 
     const toldAt = Date.now()
     expect(refusal).toMatchObject({ status: 503, code: 'model_failed', shouldRetry: 'false' })
     expect(refusal.message).toMatch(reason)
-    const ended = program.log.all.findLast(({ msg }) => /^ended with code [12]$/.test(msg))
-    expect(ended?.['model']).toBe(model)
-    expect(toldAt - Date.parse(String(ended?.['time']))).toBeLessThan(soonMs)
+    const ended = await program.log.waitFor(
+      (line) => /^ended with code [12]$/.test(line.msg) && line['model'] === model,
+    )
+    expect(toldAt - Date.parse(String(ended['time']))).toBeLessThan(soonMs)
     await program.untilState('cold')
     expect(await program.living()).toHaveLength(1)
   }
