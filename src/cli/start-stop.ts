@@ -56,7 +56,19 @@ async function operate(
   const started = performance.now()
   const status = await follow(instance, goalAfter(before, answer), before, terminal)
   const took = inWords(performance.now() - started)
-  printDone(status, `done: ${answer.message}, after ${took}`, options, terminal)
+  const free = word === 'start' && answer.model === undefined ? freeIn(status, answer) : []
+  const words =
+    free.length > 0
+      ? `${free.join(', ')} ${free.length > 1 ? 'are' : 'is'} free to load what is asked for; --model loads one now`
+      : `done: ${answer.message}, after ${took}`
+  printDone(status, words, options, terminal)
+}
+
+/** Names of those that nothing is loaded on. */
+function freeIn(status: StatusAnswer, names: Names): string[] {
+  return addressed(status, names)
+    .filter(({ state }) => state === 'cold')
+    .map(({ name }) => name)
 }
 
 function addressed({ backends }: StatusAnswer, { backend, model }: Names): BackendStatus[] {

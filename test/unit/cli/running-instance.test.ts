@@ -193,6 +193,14 @@ describe('start and stop', () => {
     expect(JSON.parse(printed).backends).toMatchObject([{ held: false }])
   })
 
+  it('start says of what stays cold that it loads nothing until somebody asks', async () => {
+    const fleet = movingFleet([backendStatus({ state: 'cold', held: false })])
+    const { url } = await serveOperations({ fleet })
+    const { code, printed } = await run(url, ['start', '--backend', 'gpu0'])
+    expect(code).toBe(0)
+    expect(printed).toBe('gpu0 is free to load what is asked for; --model loads one now')
+  })
+
   it('start --model waits for the model', async () => {
     const fleet = movingFleet([backendStatus({ state: 'ready.quiet', model: 'qwen3' })])
     const { url } = await serveOperations({ fleet })
