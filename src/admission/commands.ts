@@ -93,7 +93,7 @@ export function createCommands(
 
   const pinned = new Set(definitions.flatMap(({ settings }) => settings.pinned))
 
-  /** A pinned model makes room for no other while it is loaded; lasts until it is taken back, or the program ends. */
+  /** A pinned model makes room for no other while it is loaded; known to this program alone, until it ends. */
   function pin(command: { model: string; pinned: boolean }): void {
     assertLeads()
     const model = modelNamed(command.model)
