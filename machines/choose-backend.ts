@@ -68,7 +68,7 @@ export function chooseBackend(model: string, backends: readonly BackendView[]): 
     having.filter((each) => able.includes(each)),
     ({ load }) => load,
   )
-  const unused = able.filter(({ load, roomMs }) => load === 0 && roomMs === 0)
+  const unused = able.filter((each) => loadWithout(model, each) === 0 && each.roomMs === 0)
   const among = inLine ? [inLine, ...unused] : able
   const cheapest = least(among, (each) => turnCostMs(model, each, backends))
   if (cheapest && cheapest === inLine) return { chosen: inLine, because: 'has it' }
@@ -92,10 +92,13 @@ export function turnCostMs(
   const turns = others.reduce((sum, each) => sum + view.loadMs(each.model), view.loadMs(model))
   if (view.cold) return turns + view.roomMs
   if (view.pinned) return Infinity
-  // Those who wait for the model are no reason for them to wait elsewhere.
-  const own = view.waiting.find((each) => each.model === model)?.count ?? 0
-  const load = view.load - own
+  const load = loadWithout(model, view)
   return turns + view.roomMs + (load === 0 ? 0 : goingCostMs({ ...view, load }, backends))
+}
+
+/** Those who wait for the model are no reason for them to wait elsewhere. */
+function loadWithout(model: string, { load, waiting }: BackendView): number {
+  return load - (waiting.find((each) => each.model === model)?.count ?? 0)
 }
 
 /** What it costs to make a busy backend go. */

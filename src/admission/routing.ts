@@ -110,7 +110,9 @@ export function createRouting(options: RoutingOptions) {
     return best
   }
 
-  function settle(fact: BackendFact): void {
+  const settle = (fact: BackendFact): void => moving(() => follow(fact))
+
+  function follow(fact: BackendFact): void {
     const gate = gates.get(fact.backend)!
     switch (fact.type) {
       case 'start failed':
@@ -164,10 +166,46 @@ export function createRouting(options: RoutingOptions) {
   /** Whoever waits for a model that a pin keeps out is told so, if that is not to be waited for. */
   function turnAway(): void {
     if (whenPinned === 'wait') return
-    for (const gate of gates.values()) {
-      for (const { model } of gate.waiting()) {
-        if (chooseBackend(model, views()).because === 'pinned') moveOrRefuse(gate, model)
+    moving(() => {
+      for (const gate of gates.values()) {
+        for (const { model } of gate.waiting()) {
+          if (chooseBackend(model, views()).because === 'pinned') moveOrRefuse(gate, model)
+        }
       }
+    })
+  }
+
+  let isMoving = false
+  let isAskedAgain = false
+
+  /**
+   * Who is moved makes charts turn at this very moment, and each turn asks to rebalance: that is done once
+   * all are moved, and not without end, as the next event asks again.
+   */
+  function moving(move: () => void): void {
+    if (isMoving) return move()
+    isMoving = true
+    try {
+      move()
+      for (let round = 0; isAskedAgain && round < gates.size; round++) {
+        isAskedAgain = false
+        balance()
+      }
+    } finally {
+      isMoving = isAskedAgain = false
+    }
+  }
+
+  function rebalance(): void {
+    if (gates.size < 2) return
+    if (isMoving) isAskedAgain = true
+    else moving(balance)
+  }
+
+  function move(waiters: readonly Waiter[], to: Gate): void {
+    for (const waiter of waiters as readonly Movable[]) {
+      waiter.gate = to
+      to.enqueue(waiter)
     }
   }
 
@@ -184,8 +222,7 @@ export function createRouting(options: RoutingOptions) {
   }
 
   /** Who queues at a backend that does not turn to its model moves to one that has it, or nothing to do. */
-  function rebalance(): void {
-    if (gates.size < 2) return
+  function balance(): void {
     for (const gate of gates.values()) {
       for (const { model } of gate.waiting()) {
         const all = views()
@@ -200,7 +237,7 @@ export function createRouting(options: RoutingOptions) {
           const isBetter = turnCostMs(model, chosen, all) < turnCostMs(model, here, all)
           if (chosen.load > 0 || !isBetter) continue
         }
-        moveOrRefuse(gate, model)
+        move(gate.takeAll(model), gates.get(chosen.name)!)
       }
     }
     reviewCopies()
@@ -215,10 +252,9 @@ export function createRouting(options: RoutingOptions) {
         const at = other === gate ? undefined : other.oldestFor(model)
         if (at !== undefined && (!oldest || at < oldest.at)) oldest = { gate: other, at }
       }
-      const waiter = oldest?.gate.takeFirst(model) as Movable | undefined
+      const waiter = oldest?.gate.takeFirst(model)
       if (!waiter) return
-      waiter.gate = gate
-      gate.enqueue(waiter)
+      move([waiter], gate)
     }
   }
 

@@ -54,6 +54,14 @@ describe('a model goes to', () => {
     expect(choose(first, second)).toEqual(['g2', 'would switch'])
   })
 
+  it('the one that nobody else uses, also when it waits there already, rather than to a line for GPUs', () => {
+    const inLine = backend('g1', { heading: 'a', cold: true, roomMs: 40_001, load: 1 })
+    const unused = backend('g2', { open: true })
+    const own = { load: 2, waiting: [{ model: 'a', count: 2 }] }
+    expect(choose(inLine, unused)).toEqual(['g2', 'would switch'])
+    expect(choose(inLine, { ...unused, ...own })).toEqual(['g2', 'would switch'])
+  })
+
   it('the first in configuration, when all are alike', () => {
     expect(choose(backend('g1'), backend('g2'))).toEqual(['g1', 'would switch'])
   })
