@@ -462,6 +462,16 @@ export const backendMachine = vocabulary.createMachine({
               actions: { type: 'say why', params: { why: 'nothing wants it down any more' } },
             },
           ],
+          // Whatever it drained for, from now on this is the reason.
+          on: {
+            'operator stops': {
+              actions: [
+                { type: 'obey the stop', params: ({ event }) => event },
+                'say why it goes down',
+                'tell that it is held',
+              ],
+            },
+          },
           invoke: {
             src: 'drain leases',
             input: ({ context }) => ({ backend: context.backend }),

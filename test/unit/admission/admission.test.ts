@@ -3,6 +3,7 @@ import {
   defaultBackendSettings,
   patientPolicy,
   type BackendDefinition,
+  type PoolDefinition,
   type SwitchPolicy,
 } from '../../../machines/index.ts'
 import {
@@ -34,6 +35,7 @@ async function fleetOf(
   options: Partial<AdmissionSettings> & {
     models?: string[]
     backends?: Partial<BackendDefinition>[]
+    pools?: PoolDefinition[]
     listeners?: Pick<AdmissionOptions, 'policy' | 'onFact' | 'onTransition'>
   } = {},
 ) {
@@ -49,6 +51,7 @@ async function fleetOf(
     log: { debug() {}, info: tell, warn: tell, error: tell },
     settings: { ...settings, ...options },
     ...options.listeners,
+    ...(options.pools && { pools: options.pools }),
     backends: (options.backends ?? [{}]).map((each, i) => {
       const plain = { name: `gpu${i}`, models: undefined, settings: defaultBackendSettings }
       return Object.assign(plain, each)
@@ -238,6 +241,27 @@ describe('admission', () => {
     await settled()
     world.finishStart('gpu1')
     expect((await b).backend).toBe('gpu1')
+  })
+
+  it('says that an operator stopped it, also where it was making room already', async () => {
+    const pool = { name: 'main', gpus: 1 }
+    const { ask, fleet, world } = await fleetOf({
+      backends: [{ pool }, { pool }],
+      pools: [{ name: 'main', gpus: 1, devices: ['0'] }],
+    })
+    const b = ask('b')
+    void ask('a')
+    await settled()
+    world.finishStart('gpu0')
+    await b
+    await settled()
+    expect(fleet.status()[0]).toMatchObject({
+      state: 'idle.draining',
+      because: expect.stringMatching(/^room for a on gpu1/) as string,
+    })
+    fleet.stop({ backend: 'gpu0', hold: true })
+    await settled()
+    expect(fleet.status()[0]).toMatchObject({ held: true, because: 'an operator stopped it' })
   })
 
   it('refuses a model that no backend may serve, and says what to do', async () => {
