@@ -9,22 +9,7 @@ import {
   setup,
 } from 'xstate'
 import {
-  anotherWished,
-  consult,
-  crowdedAt,
-  forgetChanged,
-  hasItsGpus,
   learn,
-  mayStayUp,
-  nextModel,
-  nextTurn,
-  pinnedMeanwhile,
-  remember,
-  rememberRefusals,
-  switchWanted,
-  targetWanted,
-  waitsFor,
-  wishFulfilled,
   type BackendContext,
   type BackendEvent,
   type BackendFact,
@@ -34,6 +19,21 @@ import {
   type Models,
 } from './backend-context.ts'
 import type { OnPhase, Started, StartPhase } from './driver.ts'
+import { forgetChanged, remember, rememberRefusals } from './failures.ts'
+import {
+  anotherWished,
+  consult,
+  crowdedAt,
+  hasItsGpus,
+  mayStayUp,
+  nextModel,
+  nextTurn,
+  pinnedMeanwhile,
+  switchWanted,
+  targetWanted,
+  waitsFor,
+  wishFulfilled,
+} from './turns.ts'
 import type {
   EngineLoad,
   Endpoint,

@@ -1,4 +1,5 @@
-import { failureOf, initialContext, order, type BackendContext } from './backend-context.ts'
+import { initialContext, order, type BackendContext } from './backend-context.ts'
+import { failureOf } from './failures.ts'
 import { vocabulary } from './backend-vocabulary.ts'
 import type { ReplicaLost } from './driver.ts'
 import type { StartFailure } from './types.ts'

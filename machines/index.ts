@@ -2,9 +2,7 @@ export type * from './types.ts'
 export * from './driver.ts'
 export * from './switch-policy.ts'
 export {
-  crowdedAt,
   defaultBackendSettings,
-  nextModel,
   type BackendContext,
   type BackendEvent,
   type BackendFact,
@@ -13,6 +11,7 @@ export {
   type Demand,
   type Models,
 } from './backend-context.ts'
+export { crowdedAt, nextModel } from './turns.ts'
 export { isKeptWarm } from './warmth.ts'
 export { backendMachine } from './backend.ts'
 export type { AdmissionInput } from './backend-vocabulary.ts'

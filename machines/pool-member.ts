@@ -1,14 +1,8 @@
 import type { SnapshotFrom } from 'xstate'
-import {
-  isPinned,
-  nextModel,
-  prioritiesOf,
-  servable,
-  waitsFor,
-  type BackendContext,
-} from './backend-context.ts'
+import type { BackendContext } from './backend-context.ts'
 import type { backendMachine } from './backend.ts'
 import type { Claim, Holder } from './gpu-share.ts'
+import { isPinned, nextModel, prioritiesOf, servable, waitsFor } from './turns.ts'
 import type { RoomWanted } from './types.ts'
 
 /** What a pool sees of one of its backends; the whole of it each time, so that nothing can drift. */

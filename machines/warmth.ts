@@ -1,4 +1,5 @@
-import { isPossible, mayStart, type BackendContext } from './backend-context.ts'
+import type { BackendContext } from './backend-context.ts'
+import { isPossible, mayStart } from './turns.ts'
 
 /** While another kept-warm model waits for its place: when one that is never idled out makes room, ms. */
 const roomAfterMs = 300_000
